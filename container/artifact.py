@@ -1,0 +1,207 @@
+"""The model directory: the one thing between `train`, which writes it, and `serve`, which reads it.
+
+    manifest.json         what this is; the last file written, so a directory without it is not a model
+    tokenizer.model       SentencePiece, with language tags and placeholder symbols reserved
+    ctranslate2/          the exported model
+    weights.safetensors   float32 averaged weights, for incremental training; never read by `serve`
+
+Every file but the manifest stands in the manifest with its sha256, and a damaged one is refused by name.
+Compatibility promise: a directory of `FORMAT_VERSION` n is served by every later release of this image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from container.errors import ArtifactError
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+TOKENIZER = "tokenizer.model"
+CTRANSLATE2 = "ctranslate2"
+WEIGHTS = "weights.safetensors"
+STAGING = ".staging"  # on the same file system as the destination, so that a rename is atomic
+
+
+class Frozen(BaseModel):
+    """Base of the schemas here: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Decoding(Frozen):
+    """Decoding defaults chosen at training; a request may override them."""
+
+    beam_size: int = 4
+    length_penalty: float = 1.0
+    max_source_length: int = Field(256, description="source tokens the model was made for; longer input is cut")
+    max_target_length: int = Field(256, description="target tokens after which decoding stops")
+
+
+class CleanUp(Frozen):
+    """What `container.text.clean` did to the training text, to be done to every request as well."""
+
+    clean_dots: bool = False
+    non_breaking_prefixes: tuple[str, ...] = Field((), description="of the source language, Moses format")
+
+
+class Score(Frozen):
+    """One corpus score with the sacreBLEU signature that makes it reproducible."""
+
+    value: float
+    signature: str
+
+
+class Manifest(Frozen):
+    """Everything `serve` needs to know about a model, and everything a reader wants to."""
+
+    format_version: Literal[1] = 1
+    source_lang: str
+    target_lang: str
+    engine: Literal["ctranslate2"] = "ctranslate2"
+    source_tokens_prefix: tuple[str, ...] = Field((), description="tokens put before every source sentence")
+    placeholders: tuple[str, ...] = ()
+    decoding: Decoding = Decoding()
+    clean_up: CleanUp = CleanUp()
+    hyperparameters: dict[str, Any] = {}
+    corpus: dict[str, Any] = {}
+    scores: dict[str, Score] = {}
+    training: dict[str, Any] = {}
+    files: dict[str, str] = Field({}, description="relative path to sha256, of every file but the manifest")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A model directory that was opened and found whole."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def tokenizer(self) -> Path:
+        return self.path / TOKENIZER
+
+    @property
+    def ctranslate2(self) -> Path:
+        return self.path / CTRANSLATE2
+
+    @property
+    def weights(self) -> Path:
+        return self.path / WEIGHTS
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def find_model(path: Path) -> Path:
+    """`path` itself, or its one sub-folder that holds a manifest (a model.tar.gz with an extra top folder)."""
+    if (path / MANIFEST).is_file():
+        return path
+    if not path.is_dir():
+        raise ArtifactError(f"There is no model directory at {path}: mount one, or run `train` first.")
+    nested = [child for child in sorted(path.iterdir()) if (child / MANIFEST).is_file()]
+    if len(nested) == 1:
+        return nested[0]
+    raise ArtifactError(
+        f"{path} holds no {MANIFEST}, so it is not a whole model directory: "
+        "give the folder that `train` wrote, or train again."
+    )
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of the model directory `path`; `ArtifactError` when it is damaged or of another format."""
+    file = path / MANIFEST
+    try:
+        return Manifest.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the document"
+        raise ArtifactError(
+            f"{file} is damaged or of a format this image does not read ({where}: {first['msg']}): "
+            "train again, or use the image that wrote it."
+        ) from None
+
+
+def open_artifact(path: Path, *, with_weights: bool = False) -> Artifact:
+    """Open the model directory at `path` (or nested one level below) and check each file by its sha256.
+
+    `weights.safetensors` is for training only: it may be absent (small published models leave it out)
+    and is checked only when `with_weights` asks for it.
+    """
+    root = find_model(path)
+    manifest = read_manifest(root)
+    for name in (TOKENIZER, f"{CTRANSLATE2}/model.bin"):
+        if name not in manifest.files:
+            raise ArtifactError(f"{root / MANIFEST} does not list {name}: the model directory is damaged, train again.")
+    for name, digest in manifest.files.items():
+        if name == WEIGHTS and not with_weights:
+            continue
+        file = root / name
+        if not file.resolve().is_relative_to(root.resolve()):
+            raise ArtifactError(f"{root / MANIFEST} names {name}, which lies outside the model directory.")
+        if not file.is_file():
+            raise ArtifactError(f"{file} is missing from the model directory: copy the whole directory again.")
+        if sha256_of(file) != digest:
+            raise ArtifactError(f"{file} is damaged (its sha256 is not the manifest's): copy the directory again.")
+    return Artifact(root, manifest)
+
+
+@contextmanager
+def staging(destination: Path) -> Iterator[Path]:
+    """An empty folder beside the final files, to fill and then `publish`; gone afterwards, whatever happens."""
+    folder = destination / STAGING
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish(folder: Path, destination: Path, manifest: Manifest) -> Artifact:
+    """Move the staged files into `destination` and write the manifest last: whole or not a model at all.
+
+    `/opt/ml/model` is a mount point and cannot be renamed as a whole. So an old manifest goes first
+    and the new one comes last: at no moment does a manifest stand beside files that are not its own.
+    """
+    files = {str(file.relative_to(folder)): file for file in sorted(folder.rglob("*")) if file.is_file()}
+    digests = {name: sha256_of(file) for name, file in files.items()}
+    for file in files.values():
+        _flush(file)
+    (destination / MANIFEST).unlink(missing_ok=True)
+    for entry in sorted(folder.iterdir()):
+        target = destination / entry.name
+        if target.is_dir():
+            shutil.rmtree(target)
+        os.replace(entry, target)
+    whole = manifest.model_copy(update={"files": digests})
+    write_atomically(destination / MANIFEST, whole.model_dump_json(indent=2).encode() + b"\n")
+    return Artifact(destination, whole)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` so that `path` holds either its old bytes or all of the new ones, also after a crash."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(content)
+    _flush(temporary)
+    os.replace(temporary, path)
+    _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

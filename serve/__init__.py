@@ -1,0 +1,1 @@
+"""Model directory in, HTTP out: nginx -> gunicorn -> Flask around the Predictor."""
