@@ -1,0 +1,1 @@
+"""Where the sentence pairs come from: the download, the embedded sample and the grammar behind it."""
