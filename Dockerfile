@@ -1,0 +1,60 @@
+# One image: `docker run IMAGE train` is a SageMaker training job, `docker run IMAGE serve` an endpoint.
+# Three layers on the base, the rarely changing ones first: nginx, the Python packages (pinned by hash),
+# our program. A code change rebuilds and pushes the last one alone, which is well under a megabyte.
+# No BuildKit-only syntax, so that any builder of the last years does.
+
+FROM python:3.11-slim-bookworm AS packages
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends binutils \
+    && rm -rf /var/lib/apt/lists/*
+COPY requirements/runtime.txt /tmp/runtime.txt
+# pip itself goes into the environment too: the SageMaker SDK v3 calls it for users' own requirements.
+RUN python3 -m venv --without-pip /opt/venv \
+    && printf '%s\n' 'pip==26.3 --hash=sha256:f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13' > /tmp/pip.txt \
+    && pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --require-hashes -r /tmp/pip.txt \
+    && /opt/venv/bin/python -m pip install --no-cache-dir --no-compile --require-hashes -r /tmp/runtime.txt \
+    && /opt/venv/bin/python -m pip check
+# What no job reads: C++ headers, static libraries, libclang (TensorFlow names it and never loads it),
+# the packages' own tests, and the symbol tables of TensorFlow's libraries (those of other packages
+# break when they are stripped, as their wheels were patched after linking): 0.7 GB less.
+# Bytecode is compiled here because a read-only root cannot keep it; hashes instead of time stamps
+# inside it, so that two builds hold the same files.
+RUN cd /opt/venv/lib/python3*/site-packages \
+    && rm -rf tensorflow/include clang */tests/ numpy/*/tests/ matplotlib/mpl-data/sample_data \
+    && find . -name '*.a' -delete \
+    && find tensorflow -name '*.so*' -exec strip --strip-unneeded {} + \
+    && PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash . \
+    && /opt/venv/bin/python -c 'import ctranslate2, flask, gunicorn, keras, matplotlib.pyplot, sacrebleu, sentencepiece, tensorflow'
+
+FROM python:3.11-slim-bookworm AS program
+COPY container /opt/program/container
+COPY train /opt/program/train
+COPY serve /opt/program/serve
+# SageMaker runs `train` and `serve` by name: they must be executable, and a CR at the end of their
+# shebang line (a checkout on Windows) would end in "executable file not found".
+RUN cd /opt/program \
+    && sed -i 's/\r$//' container/bin/* \
+    && chmod -R a+rX . \
+    && chmod a+x container/bin/* \
+    && PYTHONHASHSEED=0 python3 -m compileall -q --invalidation-mode checked-hash .
+
+FROM python:3.11-slim-bookworm
+LABEL org.opencontainers.image.title="sagemaker-nmt-container" \
+      org.opencontainers.image.description="Trains and serves a translation model on Amazon SageMaker" \
+      org.opencontainers.image.licenses="GPL-3.0-only"
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends nginx \
+    && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log
+# The program folder is on PYTHONPATH and not under /opt/ml, which SageMaker mounts over.
+# Caches go to /tmp, the one place that is writable under every SageMaker mode.
+ENV PATH=/opt/program/container/bin:/opt/venv/bin:$PATH \
+    PYTHONPATH=/opt/program \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    MPLCONFIGDIR=/tmp/matplotlib
+WORKDIR /opt/program
+EXPOSE 8080
+COPY --from=packages /opt/venv /opt/venv
+COPY --from=program /opt/program /opt/program
+# No ENTRYPOINT: SageMaker passes `train` or `serve` as the command; SDK v3 passes nothing to train.
+CMD ["train"]
