@@ -1,0 +1,277 @@
+"""build_and_push.sh: what it pushes, what it prints, and one clear sentence for each thing missing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import boto3
+import pytest
+import requests
+
+from tests.engine import clean_environment, docker, require_engine
+
+TOOLS = (  # what the script calls beside docker and aws
+    "bash",
+    "cat",
+    "cksum",
+    "cut",
+    "dirname",
+    "env",
+    "find",
+    "git",
+    "sed",
+    "sort",
+    "tail",
+    "tee",
+    "xargs",
+)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the script beside a Dockerfile of a few bytes, in a folder with a space in its name.
+
+    The script is the real one; only what it builds is small, so that a push takes a second.
+    """
+
+    root: Path
+    environment: Mapping[str, str]
+
+    def push(
+        self, *arguments: str, cwd: Path | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self.root / "build_and_push.sh"), *arguments],
+            env={**self.environment, **environment},
+            cwd=cwd or self.root,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def git(self, *arguments: str) -> str:
+        identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+        return subprocess.run(
+            ["git", *identity, *arguments], cwd=self.root, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+
+@pytest.fixture
+def project(repo: Path, tmp_path: Path, ecr_api: str) -> Iterator[Project]:
+    root = tmp_path / "a clone"
+    for folder in ("container", "train", "serve", "requirements"):
+        (root / folder).mkdir(parents=True)
+        (root / folder / "__init__.py").touch()
+    (root / "requirements" / "runtime.txt").touch()
+    (root / ".dockerignore").touch()
+    (root / "Dockerfile").write_text(
+        f"FROM scratch\nLABEL test={tmp_path}\nCOPY train /train\nCMD ['train']\n"
+    )
+    shutil.copy(repo / "build_and_push.sh", root)
+    environment = clean_environment(
+        AWS_ENDPOINT_URL=ecr_api,
+        AWS_REGION="eu-west-1",
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+        AWS_EC2_METADATA_DISABLED="true",
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+        DOCKER_CONFIG=str(tmp_path / "docker-config"),
+        HOME=str(tmp_path),
+        PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    )
+    made = Project(root, environment)
+    made.git("init", "--quiet")
+    made.git("add", ".")
+    made.git("commit", "--quiet", "--message", "first")
+    yield made
+    listed = docker("image", "ls", "--quiet", "--filter", f"label=test={tmp_path}", check=False)
+    if listed.stdout:
+        docker("image", "rm", "--force", *set(listed.stdout.split()), check=False)
+
+
+@pytest.fixture
+def engine() -> None:
+    require_engine()
+
+
+def ecr(url: str, region: str = "eu-west-1"):  # type: ignore[no-untyped-def]  # boto3 makes clients at run time
+    return boto3.client(
+        "ecr", endpoint_url=url, region_name=region, aws_access_key_id="test", aws_secret_access_key="test"
+    )
+
+
+@pytest.mark.docker
+def test_pushes_one_manifest_and_prints_its_digest_uri_alone(
+    project: Project, engine: None, registry: str, ecr_api: str, tmp_path: Path
+) -> None:
+    done = project.push("nmt/spanish", cwd=tmp_path, ECR_REGISTRY=registry)
+    assert done.returncode == 0, done.stderr
+    uri, ending = done.stdout.split("\n", 1)
+    assert ending == "", "stdout holds the URI and nothing else"
+    digest = re.fullmatch(rf"{registry}/nmt/spanish@(sha256:[0-9a-f]{{64}})", uri)
+    assert digest, uri
+
+    single = (
+        "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
+    )
+    answer = requests.get(
+        f"http://{registry}/v2/nmt/spanish/manifests/{digest[1]}", headers={"Accept": single}, timeout=20
+    )
+    assert answer.headers["Content-Type"] in single, "SageMaker refuses an index of manifests"
+    config = requests.get(
+        f"http://{registry}/v2/nmt/spanish/blobs/{answer.json()['config']['digest']}", timeout=20
+    ).json()
+    assert (config["os"], config["architecture"]) == ("linux", "amd64")
+
+    tags = requests.get(f"http://{registry}/v2/nmt/spanish/tags/list", timeout=20).json()["tags"]
+    assert tags == [project.git("rev-parse", "--short=12", "HEAD")]
+    (repository,) = ecr(ecr_api).describe_repositories(repositoryNames=["nmt/spanish"])["repositories"]
+    assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
+
+
+@pytest.mark.docker
+def test_again_on_an_existing_repository_gives_the_same_answer(
+    project: Project, engine: None, registry: str, ecr_api: str
+) -> None:
+    ecr(ecr_api).create_repository(repositoryName="sagemaker-nmt")
+    first, second = (project.push(ECR_REGISTRY=registry) for _ in range(2))
+    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+    assert first.stdout == second.stdout
+    assert first.stdout.startswith(f"{registry}/sagemaker-nmt@sha256:")
+
+
+@pytest.mark.docker
+def test_uncommitted_changes_show_in_the_tag(project: Project, engine: None, registry: str) -> None:
+    (project.root / "train" / "__init__.py").write_text("# changed\n")
+    (project.root / "README.md").write_text("not in the image\n")
+    done = project.push("dirty", ECR_REGISTRY=registry)
+    assert done.returncode == 0, done.stderr
+    (tag,) = requests.get(f"http://{registry}/v2/dirty/tags/list", timeout=20).json()["tags"]
+    assert re.fullmatch(project.git("rev-parse", "--short=12", "HEAD") + r"-\d+", tag)
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("eu-west-1", "123456789012.dkr.ecr.eu-west-1.amazonaws.com"),
+        ("us-gov-west-1", "123456789012.dkr.ecr.us-gov-west-1.amazonaws.com"),
+        ("cn-north-1", "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_without_override_the_registry_is_that_of_account_region_and_partition(
+    project: Project, engine: None, ecr_api: str, region: str, host: str
+) -> None:
+    """There is no such account, so the script gets as far as the login and says so."""
+    done = project.push(AWS_REGION=region)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1] == f"build_and_push.sh: the login to {host} failed (reason above)."
+    assert ecr(ecr_api, region).describe_repositories()["repositories"], (
+        "the repository was made in that region"
+    )
+
+
+def path_without(*missing: str, folder: Path, environment: Mapping[str, str]) -> str:
+    """A PATH that holds the script's tools except the missing ones."""
+    folder.mkdir()
+    for tool in {*TOOLS, "docker", "aws"} - set(missing):
+        found = shutil.which(tool, path=environment["PATH"])
+        if found:
+            (folder / tool).symlink_to(found)
+    return str(folder)
+
+
+def last_line(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == ""
+    return done.stderr.splitlines()[-1]
+
+
+def test_says_that_docker_is_missing(project: Project, tmp_path: Path) -> None:
+    path = path_without("docker", folder=tmp_path / "bin", environment=project.environment)
+    assert "docker is not installed" in last_line(project.push(PATH=path))
+
+
+@pytest.mark.docker
+def test_says_that_no_engine_answers(project: Project, engine: None, tmp_path: Path) -> None:
+    done = project.push(DOCKER_HOST=f"unix://{tmp_path}/no.sock")
+    assert "no Docker engine answers" in last_line(done)
+
+
+@pytest.mark.docker
+def test_says_that_the_aws_cli_is_missing(project: Project, engine: None, tmp_path: Path) -> None:
+    path = path_without("aws", folder=tmp_path / "bin", environment=project.environment)
+    assert "the AWS CLI is not installed" in last_line(project.push(PATH=path))
+
+
+@pytest.mark.docker
+def test_says_that_no_region_is_set(project: Project, engine: None) -> None:
+    assert "no AWS region is set" in last_line(project.push(AWS_REGION=""))
+
+
+@pytest.mark.docker
+def test_says_that_there_are_no_credentials(project: Project, engine: None) -> None:
+    done = project.push(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    assert "AWS does not accept the credentials" in last_line(done)
+
+
+@pytest.mark.docker
+def test_says_that_the_image_did_not_build(project: Project, engine: None, registry: str) -> None:
+    (project.root / "Dockerfile").write_text("FROM scratch\nCOPY nothing /\n")
+    assert "the image did not build" in last_line(project.push(ECR_REGISTRY=registry))
+
+
+@pytest.fixture
+def read_only_registry() -> Iterator[str]:
+    """A registry that lets everybody in and takes nothing."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.send_response(200 if self.path == "/v2/" else 403)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_HEAD = do_POST = do_PUT = answer
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"localhost:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.docker
+def test_says_that_the_push_failed(project: Project, engine: None, read_only_registry: str) -> None:
+    done = project.push(ECR_REGISTRY=read_only_registry)
+    assert f"the push to {read_only_registry} failed" in last_line(done)
+
+
+@pytest.mark.docker
+def test_says_that_the_login_failed(project: Project, engine: None) -> None:
+    assert "the login to localhost:9 failed" in last_line(project.push(ECR_REGISTRY="localhost:9"))
+
+
+def test_unknown_options_and_too_many_arguments_are_refused(project: Project) -> None:
+    assert "unknown option --gpus" in last_line(project.push("--gpus"))
+    assert "one repository at most, got 2" in last_line(project.push("one", "two"))
+
+
+def test_help_goes_to_stdout(project: Project) -> None:
+    done = project.push("--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: build_and_push.sh")
