@@ -1,0 +1,32 @@
+"""gunicorn: one worker process, because one process holds one copy of the model, and threads to wait in.
+
+The supervisor (`python -m serve`) sets NMT_RUN_DIR; everything that gunicorn writes goes there, so that a
+read-only root and any user id work.
+"""
+
+import os
+
+from serve.settings import Settings
+
+wsgi_app = "serve.wsgi:application()"
+bind = f"unix:{os.environ['NMT_RUN_DIR']}/gunicorn.sock"
+worker_tmp_dir = os.environ["NMT_RUN_DIR"]
+control_socket_disable = True
+
+workers = 1
+worker_class = "gthread"
+threads = Settings.from_environment().threads
+preload_app = False  # the engine is not fork-safe: the worker loads it
+worker_connections = 1000
+
+keepalive = 75  # longer than nginx keeps its side idle (60 s), so that nginx never writes to a closing socket
+graceful_timeout = 25  # SageMaker kills 30 s after SIGTERM
+timeout = 60  # of the worker's main loop, which never translates
+loglevel = "warning"
+
+
+def worker_exit(server, worker):  # type: ignore[no-untyped-def]
+    """Stop the engine's threads before the interpreter goes."""
+    application = getattr(worker, "wsgi", None)
+    if application is not None:
+        application.extensions["service"].close()

@@ -1,0 +1,154 @@
+"""`python -m serve`: the supervisor, PID 1 of a serving container.
+
+It checks the model, starts nginx and gunicorn, passes SIGTERM on and ends with them:
+
+- SIGTERM or SIGINT: gunicorn answers what it has accepted, then nginx quits; exit code 0.
+- one of the two dies by itself: the other is stopped; exit code 4. Never a silent half.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import queue
+import shutil
+import signal
+import socket
+import string
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from container.artifact import open_artifact
+from container.errors import NmtError, PlatformError
+from container.paths import Paths
+from serve.settings import Settings
+
+PROGRAM = Path(__file__).resolve().parent.parent  # the folder that holds container/ and serve/
+RUN_FOLDERS = "/tmp"  # the one place that is writable in every mode, and short: a socket path has 107 bytes
+DRAIN_SECONDS = 27.0  # gunicorn's graceful_timeout and a little; SageMaker kills after 30
+QUIT_SECONDS = 1.5
+
+
+class NginxTemplate(string.Template):
+    """`string.Template` with `%{name}`, because `$name` is nginx's own."""
+
+    delimiter = "%"
+
+
+def main() -> int:
+    """Serve until told to stop; returns the exit code."""
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # safe to put into from a signal handler
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+        signal.signal(number, lambda received, _: signals.put(received))
+    try:
+        settings = Settings.from_environment()
+        nginx = find_nginx()
+        check_port(settings.port)
+        open_artifact(Paths.from_environment().model)
+        with run_folder() as folder:
+            supervise(start_gunicorn(folder), start_nginx(nginx, folder, settings), signals)
+    except NmtError as error:
+        print(error, file=sys.stderr, flush=True)
+        return error.kind.exit_code
+    return 0
+
+
+def find_nginx() -> str:
+    """nginx's path; `PlatformError` where there is none. Debian keeps it where a user's PATH may not look."""
+    found = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise PlatformError("nginx is not installed: run `apt-get install nginx-light`, or serve from the image.")
+    return found
+
+
+def check_port(port: int) -> None:
+    """`PlatformError` when something else listens on `port`; nginx would try for seconds and say less."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as nginx does
+        try:
+            probe.bind(("0.0.0.0", port))
+        except OSError as error:
+            raise PlatformError(
+                f"Port {port} cannot be used ({error.strerror}): free it, or set SAGEMAKER_BIND_TO_PORT."
+            ) from None
+
+
+@contextmanager
+def run_folder() -> Iterator[Path]:
+    """A folder for sockets, pid and spool files of this run; gone afterwards."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="nmt-serve-", dir=RUN_FOLDERS))
+    except OSError as error:
+        raise PlatformError(f"{RUN_FOLDERS} cannot be written ({error.strerror}): make it writable.") from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def start_gunicorn(folder: Path) -> subprocess.Popen[bytes]:
+    path = os.pathsep.join(filter(None, (str(PROGRAM), os.environ.get("PYTHONPATH"))))
+    # One thread for each matrix product: the engine's threads are the parallelism (see predictor.py).
+    settings = {"NMT_RUN_DIR": str(folder), "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "gunicorn", "--config", str(PROGRAM / "container" / "gunicorn.conf.py")]
+    return start(command, {**os.environ, **settings})
+
+
+def start_nginx(nginx: str, folder: Path, settings: Settings) -> subprocess.Popen[bytes]:
+    config = folder / "nginx.conf"
+    config.write_text(render_nginx(folder, settings))
+    return start([nginx, "-e", "stderr", "-p", str(folder), "-c", str(config)], dict(os.environ))
+
+
+def render_nginx(folder: Path, settings: Settings) -> str:
+    """nginx's configuration for this run, from container/nginx.conf."""
+    # Started as root, nginx would give up root in its worker and could not enter the folder, which is root's.
+    user = f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""
+    template = NginxTemplate((PROGRAM / "container" / "nginx.conf").read_text())
+    return template.substitute(
+        user=user, run_dir=folder, port=settings.port, max_body_mb=settings.max_body_mb
+    )
+
+
+def start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start a child in a session of its own, so that Ctrl-C reaches it through us and in our order."""
+    return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def supervise(
+    gunicorn: subprocess.Popen[bytes], nginx: subprocess.Popen[bytes], signals: queue.SimpleQueue[int]
+) -> None:
+    """Wait for a signal to stop, or for a child's end, and stop both in order; `PlatformError` for the latter."""
+    dead: str | None = None
+    while dead is None and signals.get() == signal.SIGCHLD:
+        for name, child in (("gunicorn", gunicorn), ("nginx", nginx)):
+            if child.poll() is not None:
+                dead = f"{name} ended by itself (exit code {child.returncode}): its last lines above say why."
+    stop(gunicorn, signal.SIGTERM, DRAIN_SECONDS if dead is None else QUIT_SECONDS)
+    stop(nginx, signal.SIGQUIT, QUIT_SECONDS)  # QUIT lets nginx hand out the last answers
+    if dead:
+        raise PlatformError(dead)
+
+
+def stop(child: subprocess.Popen[bytes], how: signal.Signals, patience: float) -> None:
+    """Ask a child to end, wait `patience` seconds, then end it with all that it started."""
+    if child.poll() is None:
+        child.send_signal(how)
+        try:
+            child.wait(patience)
+        except subprocess.TimeoutExpired:
+            pass
+    try:
+        os.killpg(child.pid, signal.SIGKILL)  # its session is its own: what it left behind ends too
+    except ProcessLookupError:
+        pass
+    child.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

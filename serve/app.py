@@ -1,0 +1,138 @@
+"""The HTTP routes. Everything a request can get wrong ends in the one error table of `container.errors`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from datetime import UTC, datetime
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from container import errors
+from serve import formats
+from serve.service import Service
+
+log = logging.getLogger("serve")
+
+# Headers of a request that come back in its answer (SageMaker: "custom attributes", "inference id").
+ECHOED = ("X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id", "X-Request-Id")
+
+
+def create_app(service: Service) -> Flask:
+    """The WSGI application over `service`: /ping and /invocations, JSON errors, one log line a request."""
+    app = Flask("serve", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = service.settings.max_body_mb * 2**20
+
+    @app.route("/ping", methods=["GET", "POST"])  # HEAD comes with GET
+    def ping() -> Response:
+        service.check()
+        return Response(status=200)
+
+    @app.post("/invocations")
+    def invocations() -> Response:
+        with service.slot():
+            media, charset = formats.content_type(request.headers.get("Content-Type", ""))
+            answer_in = formats.accepted(request.headers.get("Accept"), media)
+            if request.content_encoding not in (None, "", "identity"):
+                raise errors.UnsupportedMediaType(
+                    f"The content encoding {request.content_encoding!r} is not read here: send the body as it is."
+                )
+            parsed = formats.read(request.get_data(cache=False), media, charset)
+            g.records = len(parsed.items)
+            translations = service.translate(parsed.items)
+            body = formats.write(parsed, translations, answer_in)
+        return Response(body, content_type=_with_charset(answer_in))
+
+    app.before_request(_start)
+    app.after_request(_finish)
+    app.register_error_handler(errors.NmtError, failed)
+    app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(Exception, failed)
+    return app
+
+
+def _with_charset(media: str) -> str:
+    return media if media.startswith("application/") else f"{media}; charset=utf-8"  # JSON is UTF-8 by itself
+
+
+def failed(error: Exception) -> Response:
+    """The answer to any failure: status and code of its kind, one sentence, and never a traceback."""
+    kind = errors.kind_of(error)
+    if not isinstance(error, errors.NmtError):
+        log.error("unexpected failure", exc_info=error, extra={"fields": {"request_id": _request_id()}})
+    response = Response(json.dumps(errors.error_body(error)), kind.status, content_type=formats.JSON)
+    if kind.status == 503:
+        response.headers["Retry-After"] = str(getattr(error, "retry_after", 1))
+    return response
+
+
+def _refused(refusal: HTTPException) -> Response:
+    """werkzeug's own refusals in our words; headers such as Allow stay."""
+    here = f"{request.method} {request.path[:100]}"
+    known: dict[int | None, errors.NmtError] = {
+        404: errors.NotFound(f"There is no {request.path[:100]} here: POST to /invocations, or GET /ping."),
+        405: errors.MethodNotAllowed(f"{here} is not possible: POST to /invocations, or GET /ping."),
+        413: errors.PayloadTooLarge("The body is larger than the limit: send fewer texts at a time."),
+    }
+    default: errors.NmtError = errors.UserError(f"The request could not be read: {refusal.name}.")
+    if refusal.code is None or refusal.code >= 500:
+        default = errors.AlgorithmError("The server failed on this request; its log says why.")
+    response = failed(known.get(refusal.code, default))
+    if isinstance(allowed := getattr(refusal, "valid_methods", None), (list, tuple, set, frozenset)):
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+# ---- one log line a request ----------------------------------------------------------------------------
+
+
+class JsonLines(logging.Formatter):
+    """Log records as JSON objects, one a line; `extra={"fields": {…}}` adds fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        time_of = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"time": time_of, "level": record.levelname.lower(), "message": record.getMessage()}
+        line |= getattr(record, "fields", {})
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def log_to_stdout() -> None:
+    """Send this room's log to stdout, where SageMaker collects it."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonLines())
+    log.handlers[:] = [handler]
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def _request_id() -> str:
+    return request.headers.get("X-Request-Id", "")
+
+
+def _start() -> None:
+    g.started = time.monotonic()
+
+
+def _finish(response: Response) -> Response:
+    """Echo the headers that are the client's own, and log the request without any of its text."""
+    for name in ECHOED:
+        if name in request.headers:
+            response.headers[name] = request.headers[name]
+    if request.path == "/ping" and response.status_code == 200:
+        return response  # asked every few seconds
+    fields = {
+        "request_id": _request_id(),
+        "method": request.method,
+        "route": str(request.url_rule or "none"),  # not the path, which may hold text
+        "status": response.status_code,
+        "milliseconds": round(1000 * (time.monotonic() - g.started), 1),
+        "bytes_in": request.content_length or 0,
+        "records": g.get("records", 0),
+    }
+    log.info("request", extra={"fields": fields})
+    return response

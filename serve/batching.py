@@ -1,0 +1,157 @@
+"""Requests in flight share batches: what waits while the engine works goes through it together.
+
+There is no timer. A lone request on an idle server is dispatched at once; while every engine thread is
+busy, sentences wait, and the next free thread takes as many as the token budget allows. A document gives
+at most one batch before the requests behind it have their turn, so it never starves short ones.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from container.errors import Overloaded
+from serve.parameters import Options, Parameters
+from serve.predictor import EMPTY, WARM_UP, Predictor, Source, Translation
+
+
+@dataclass(frozen=True)
+class Item:
+    """One text of a request with the parameters that hold for it."""
+
+    text: str
+    parameters: Parameters
+
+
+class Job:
+    """The sentences of one request that share their options; the longest go first, so that batches are even."""
+
+    def __init__(self, options: Options, entries: Sequence[tuple[int, Source]]) -> None:
+        self.options = options
+        self.waiting = sorted(entries, key=lambda entry: len(entry[1].tokens))
+        self.waiting_tokens = sum(len(source.tokens) for _, source in entries)
+        self.answers: dict[int, Translation] = {}
+        self.done: Future[dict[int, Translation]] = Future()
+        self._total = len(entries)
+
+    def give(self, budget: int) -> list[tuple[int, Source]]:
+        """Sentences of at most `budget` tokens together, but at least one."""
+        given: list[tuple[int, Source]] = []
+        while self.waiting and (not given or len(self.waiting[-1][1].tokens) <= budget):
+            given.append(self.waiting.pop())
+            budget -= len(given[-1][1].tokens)
+        self.waiting_tokens -= sum(len(source.tokens) for _, source in given)
+        return given
+
+    def take(self, answers: dict[int, Translation]) -> None:
+        self.answers |= answers
+        if len(self.answers) == self._total:
+            self.done.set_result(self.answers)
+
+    def fail(self, error: BaseException) -> None:
+        self.waiting.clear()
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+Batch = list[tuple[Job, list[tuple[int, Source]]]]  # of equal options
+
+
+class Batcher:
+    """Queue and dispatcher before a `Predictor`; every public method may be called from any thread.
+
+    threads: batches decoded side by side. batch_tokens: source tokens in one batch.
+    max_waiting: sentences that may wait. broken: the engine failed, and again on the warm-up sentence.
+    """
+
+    def __init__(self, predictor: Predictor, threads: int, batch_tokens: int, max_waiting: int) -> None:
+        self.broken = False
+        self._predictor = predictor
+        self._batch_tokens = batch_tokens
+        self._max_waiting = max_waiting
+        self._idle = threads
+        self._jobs: deque[Job] = deque()
+        self._lock = threading.Lock()
+        self._engine = ThreadPoolExecutor(threads, thread_name_prefix="engine")
+
+    def translate(self, items: Sequence[Item]) -> list[Translation]:
+        """Translate `items` in order; blocks until all are done. `Overloaded` when too much waits already."""
+        sources = self._predictor.prepare([item.text for item in items])
+        groups: dict[Options, list[tuple[int, Source]]] = {}
+        for index, (item, source) in enumerate(zip(items, sources, strict=True)):
+            if source.tokens:
+                groups.setdefault(item.parameters.options(self._predictor.decoding), []).append((index, source))
+        jobs = [Job(options, entries) for options, entries in groups.items()]
+        self._submit(jobs)
+        answers: dict[int, Translation] = {}
+        for job in jobs:
+            answers |= job.done.result()
+        return [answers.get(index, EMPTY) for index in range(len(items))]
+
+    def close(self) -> None:
+        """Let what runs end and stop the engine's threads."""
+        self._engine.shutdown(wait=True)
+
+    def _submit(self, jobs: Sequence[Job]) -> None:
+        with self._lock:
+            waiting = sum(len(job.waiting) for job in self._jobs)
+            coming = sum(len(job.waiting) for job in jobs)
+            # One request may be longer than the whole queue: it is taken when nothing else waits.
+            if waiting and waiting + coming > self._max_waiting:
+                raise Overloaded("The server has more text waiting than it takes: try again in a second.")
+            self._jobs.extend(jobs)
+            self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Give every idle engine thread a batch while there is one. Called with the lock held."""
+        while self._idle and self._jobs:
+            batch = self._gather()
+            self._idle -= 1
+            sources = [source for _, entries in batch for _, source in entries]
+            decoded = self._engine.submit(self._predictor.decode, sources, batch[0][0].options)
+            decoded.add_done_callback(lambda done, batch=batch: self._finish(batch, done))
+
+    def _gather(self) -> Batch:
+        """The next batch: sentences of the first job and of those with equal options behind it.
+
+        At most the token budget, and at most a fair share of what waits for each idle thread, so that a
+        lone request of many sentences uses every core. Of a job with sentences left it is the others' turn.
+        """
+        first = self._jobs[0]
+        alike = [job for job in self._jobs if job.options == first.options]
+        share = math.ceil(sum(job.waiting_tokens for job in alike) / self._idle)
+        budget = min(self._batch_tokens, share)
+        batch: Batch = []
+        for job in alike:
+            entries = job.give(budget)
+            batch.append((job, entries))
+            budget -= sum(len(source.tokens) for _, source in entries)
+            if budget <= 0:
+                break
+        self._jobs.rotate(-1)
+        self._jobs = deque(job for job in self._jobs if job.waiting)
+        return batch
+
+    def _finish(self, batch: Batch, decoded: Future[list[Translation]]) -> None:
+        """Hand out the answers or the failure, and start what waits. Runs in the engine's thread."""
+        error = decoded.exception()
+        answers = iter(() if error else decoded.result())
+        with self._lock:
+            self._idle += 1
+            for job, entries in batch:
+                if error:
+                    job.fail(error)
+                else:
+                    job.take({index: next(answers) for index, _ in entries})
+            self._jobs = deque(job for job in self._jobs if job.waiting)
+            self._dispatch()
+        if error:  # this input, or the engine itself? A sentence known to work tells.
+            check = self._engine.submit(self._predictor.translate, [WARM_UP], Parameters())
+            check.add_done_callback(self._checked)
+
+    def _checked(self, check: Future[list[Translation]]) -> None:
+        self.broken = check.exception() is not None

@@ -1,0 +1,91 @@
+"""What a request may ask of the decoder: one schema, for a whole request and for each of its instances."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from container.artifact import Decoding
+from container.errors import UserError
+
+MAX_BEAM = 16
+
+
+@dataclass(frozen=True)
+class Options:
+    """Decoding options with nothing left open. Sentences with equal options may share a batch."""
+
+    beam_size: int
+    num_hypotheses: int
+    length_penalty: float
+    max_length: int
+
+
+class Parameters(BaseModel):
+    """The `parameters` of a request; what is None is left to the model's manifest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    beam_size: int | None = Field(None, ge=1, le=MAX_BEAM, description="beams searched; 1 is greedy and fastest")
+    num_hypotheses: int = Field(1, ge=1, le=MAX_BEAM, description="translations to answer; at most beam_size")
+    length_penalty: float | None = Field(
+        None, ge=0, le=5, description="score = log-probability / length ** length_penalty; above 1 favours longer"
+    )
+    max_length: int | None = Field(None, ge=1, le=1024, description="target tokens after which decoding stops")
+    return_scores: bool = Field(False, description="answer each translation's score")
+
+    def options(self, decoding: Decoding) -> Options:
+        """Fill what was left open from the model's defaults; more hypotheses than beams widen a default beam."""
+        return Options(
+            beam_size=self.beam_size or max(decoding.beam_size, self.num_hypotheses),
+            num_hypotheses=self.num_hypotheses,
+            length_penalty=decoding.length_penalty if self.length_penalty is None else self.length_penalty,
+            max_length=self.max_length or decoding.max_target_length,
+        )
+
+
+def read_parameters(given: Any, where: str, base: Parameters | None = None) -> Parameters:
+    """Validate `given` on top of `base`. `where` is its place in the body, for the one sentence of a `UserError`."""
+    if not isinstance(given, dict):
+        raise UserError(f"`{where}` is {kind_of_json(given)}: give an object such as {{\"beam_size\": 4}}.")
+    check_names(given, Parameters.model_fields, where)
+    inherited = base.model_dump(exclude_unset=True) if base else {}
+    try:
+        parameters = Parameters.model_validate({**inherited, **given})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name, wish = first["loc"][0], first["msg"].removeprefix("Input ")
+        raise UserError(f"`{where}.{name}` is {shown(first['input'])}: it {wish}.") from None
+    if parameters.beam_size and parameters.num_hypotheses > parameters.beam_size:
+        raise UserError(
+            f"`{where}.num_hypotheses` is {parameters.num_hypotheses} but `beam_size` is {parameters.beam_size}: "
+            "a search gives at most as many hypotheses as it has beams."
+        )
+    return parameters
+
+
+def check_names(given: Mapping[str, Any], known: Mapping[str, Any], where: str) -> None:
+    """Refuse a key that is not `known`, with the nearest one that is."""
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(known)}."
+            raise UserError(f"`{where}` has an unknown name {shown(name)}: {hint}")
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: short, and containers by their kind only."""
+    if isinstance(value, (dict, list)):
+        return kind_of_json(value)
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:36]}..."
+
+
+def kind_of_json(value: Any) -> str:
+    """JSON's name for the type of a parsed value, with its article."""
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")

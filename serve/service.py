@@ -1,0 +1,73 @@
+"""The life of one server process: loading, ready, broken; requests pass only when it is ready."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+from container.errors import ArtifactError, Overloaded, PlatformError
+from serve.batching import Batcher, Item
+from serve.predictor import CTranslate2Predictor, Translation
+from serve.settings import Settings
+
+
+class Service:
+    """Loads the model in a thread of its own, so that /ping answers 503 from the first moment.
+
+    `load` returns only after a sentence has been decoded. `on_failure` is called with its exception.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], CTranslate2Predictor],
+        settings: Settings,
+        on_failure: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
+        self.settings = settings
+        self._on_failure = on_failure
+        self._slots = threading.BoundedSemaphore(settings.max_requests)
+        self._batcher: Batcher | None = None
+        self._failure: BaseException | None = None
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
+        self._loader.submit(load).add_done_callback(self._loaded)
+
+    def _loaded(self, loading: Future[CTranslate2Predictor]) -> None:
+        self._failure = loading.exception()
+        if self._failure:
+            self._on_failure(self._failure)
+            return
+        predictor, settings = loading.result(), self.settings
+        self._batcher = Batcher(predictor, predictor.threads, settings.batch_tokens, settings.max_waiting)
+
+    def check(self) -> None:
+        """Raise what keeps this process from translating, if anything does. Takes no lock: /ping calls it."""
+        if self._failure:
+            raise ArtifactError("The model could not be loaded; the server's log says why.")
+        if self._batcher is None:
+            raise Overloaded("The model is still loading: try again in a second.")
+        if self._batcher.broken:
+            raise PlatformError("The engine fails on every sentence: restart the server.")
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Hold one of the request slots; `Overloaded` when all are taken, so that nobody waits unseen."""
+        if not self._slots.acquire(blocking=False):
+            raise Overloaded("The server answers as many requests as it can: try again in a second.")
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    def translate(self, items: Sequence[Item]) -> list[Translation]:
+        """Translations of `items`, in order; raises like `check` and like `Batcher.translate`."""
+        self.check()
+        assert self._batcher is not None  # what check() has just made sure of
+        return self._batcher.translate(items)
+
+    def close(self) -> None:
+        """Wait for what runs; the process ends after this."""
+        self._loader.shutdown(wait=True)
+        if self._batcher:
+            self._batcher.close()

@@ -1,0 +1,51 @@
+"""What the environment may change about the server; every other number is a decision of the code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from container.errors import UserError
+
+SPARE_THREADS = 8  # beyond the request slots, so that /ping and refusals never wait for a translation
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Limits of one server process.
+
+    port: TCP port of nginx. SageMaker sets SAGEMAKER_BIND_TO_PORT in multi-container endpoints.
+    max_body_mb: MiB of request body; 25 is what real-time endpoints pass on.
+    max_requests: requests answered at the same time; one more is told to come back.
+    max_waiting: sentences that may wait for the engine before a further request is refused.
+    batch_tokens: source tokens that go through the engine together.
+    """
+
+    port: int = 8080
+    max_body_mb: int = 25
+    max_requests: int = 256
+    max_waiting: int = 8192
+    batch_tokens: int = 1024
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read the settings; `UserError` names the variable that is no number or out of range."""
+        return cls(
+            port=_number(environment, "SAGEMAKER_BIND_TO_PORT", cls.port, 1, 65535),
+            max_body_mb=_number(environment, "NMT_MAX_BODY_MB", cls.max_body_mb, 1, 4096),
+            max_requests=_number(environment, "NMT_MAX_REQUESTS", cls.max_requests, 1, 900),
+            max_waiting=_number(environment, "NMT_MAX_WAITING", cls.max_waiting, 1, 10_000_000),
+            batch_tokens=_number(environment, "NMT_BATCH_TOKENS", cls.batch_tokens, 1, 1_000_000),
+        )
+
+    @property
+    def threads(self) -> int:
+        return self.max_requests + SPARE_THREADS
+
+
+def _number(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isascii() or not text.isdecimal() or not low <= int(text) <= high:
+        raise UserError(f"The environment variable {name} is {text!r}: give a whole number from {low} to {high}.")
+    return int(text)

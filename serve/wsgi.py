@@ -1,0 +1,41 @@
+"""What a gunicorn worker runs: the application over the model of this container."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from functools import partial
+
+from flask import Flask
+from gunicorn.arbiter import Arbiter
+
+from container.errors import NmtError
+from container.paths import Paths
+from serve.app import create_app, log_to_stdout
+from serve.predictor import load
+from serve.service import Service
+from serve.settings import Settings
+
+log = logging.getLogger("serve")
+
+
+def application() -> Flask:
+    """The application, its model loading in the background. Called in the worker, after the fork."""
+    log_to_stdout()
+    service = Service(partial(load, Paths.from_environment()), Settings.from_environment(), end_worker)
+    app = create_app(service)
+    app.extensions["service"] = service
+    return app
+
+
+def end_worker(error: BaseException) -> None:
+    """End a worker that cannot load its model, in the way that makes gunicorn, and so the container, end too.
+
+    `sys.exit` would end only the loading thread.
+    """
+    if isinstance(error, NmtError):
+        print(error, file=sys.stderr, flush=True)
+    else:
+        log.error("the model cannot be loaded", exc_info=error)
+    os._exit(Arbiter.WORKER_BOOT_ERROR)
