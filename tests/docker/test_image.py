@@ -1,0 +1,112 @@
+"""The image itself: how it starts, what is on PATH, what is not in it, how little a code change rebuilds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine import IMAGE_NAME, SOURCES, Containers, docker
+
+pytestmark = pytest.mark.docker
+
+SIZE_LIMIT = 1.5e9  # bytes, unpacked
+
+
+def inspect(image: str) -> dict[str, Any]:
+    answer: list[dict[str, Any]] = json.loads(docker("image", "inspect", image).stdout)
+    return answer[0]
+
+
+def test_command_is_train_and_there_is_no_entrypoint(image: str) -> None:
+    """SageMaker passes `train` or `serve` as the command; SDK v3 passes none for training."""
+    config = inspect(image)["Config"]
+    assert not config["Entrypoint"]
+    assert config["Cmd"] == ["train"]
+
+
+def test_size(image: str) -> None:
+    assert inspect(image)["Size"] <= SIZE_LIMIT
+
+
+def test_names_that_sagemaker_and_its_sdk_start_are_on_path(containers: Containers) -> None:
+    for name in ("train", "serve", "python3", "pip", "bash", "nginx"):
+        done = containers.run("bash", "-c", f"test -x $(command -v {name})", options=["--user=1000:1000"])
+        assert done.returncode == 0, f"{name} is not on PATH, or not executable"
+
+
+def test_pip_installs_where_python3_looks(containers: Containers) -> None:
+    """SDK v3 installs a user's requirements.txt with pip and then starts python3."""
+    script = "pip --version && python3 -c 'import pip, tensorflow; print(pip.__file__)'"
+    lines = containers.run("bash", "-c", script).stdout.splitlines()
+    assert lines[0].split(" from ")[1].startswith(str(Path(lines[1]).parent))
+
+
+def test_nothing_lies_under_opt_ml(containers: Containers) -> None:
+    done = containers.run("bash", "-c", "find /opt/ml -mindepth 1 2>/dev/null")
+    assert done.stdout == ""
+
+
+def test_only_what_runs_is_in_the_program_folder(containers: Containers) -> None:
+    done = containers.run("ls", "/opt/program")
+    assert done.stdout.split() == ["container", "serve", "train"]
+
+
+def test_program_is_compiled_because_a_read_only_root_keeps_no_bytecode(containers: Containers) -> None:
+    script = (
+        "ls /opt/program/*/__pycache__/*.pyc /opt/venv/lib/python3*/site-packages/keras/__pycache__/*.pyc"
+    )
+    assert containers.run("bash", "-c", script).returncode == 0
+
+
+@pytest.fixture
+def clone(repo: Path, tmp_path: Path) -> Path:
+    """A copy of what the image is built from."""
+    for source in SOURCES:
+        target = tmp_path / "clone" / source
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (repo / source).is_dir():
+            shutil.copytree(repo / source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(repo / source, target)
+    return tmp_path / "clone"
+
+
+def build(folder: Path, tag: str) -> str:
+    name = f"{IMAGE_NAME}:{tag}"
+    docker("build", "--tag", name, str(folder), timeout=1200)
+    return name
+
+
+def test_a_code_change_rebuilds_only_one_small_layer(image: str, clone: Path) -> None:
+    with (clone / "train" / "__init__.py").open("a") as file:
+        file.write("# changed\n")
+    changed = build(clone, "changed")
+    try:
+        before, after = (inspect(name)["RootFS"]["Layers"] for name in (image, changed))
+        assert before[:-1] == after[:-1]
+        assert before[-1] != after[-1]
+        sizes = docker("history", "--human=false", "--format={{.Size}}", changed).stdout.split()
+        assert next(int(size) for size in sizes if size != "0") < 1_000_000, "the last layer is large"
+    finally:
+        docker("image", "rm", "--force", changed)
+
+
+def test_a_checkout_with_crlf_builds_scripts_that_run(image: str, clone: Path) -> None:
+    for script in (clone / "container" / "bin").iterdir():
+        script.write_bytes(script.read_bytes().replace(b"\n", b"\r\n"))
+        script.chmod(0o644)
+    windows = build(clone, "crlf")
+    containers = Containers(windows)
+    try:
+        done = containers.run("bash", "-c", "grep -c $'\\r' $(command -v train serve)")
+        assert done.stdout.splitlines() == [
+            f"/opt/program/container/bin/{name}:0" for name in ("train", "serve")
+        ]
+        assert containers.run("bash", "-c", "test -x $(command -v train)").returncode == 0
+    finally:
+        containers.remove_all()
+        docker("image", "rm", "--force", windows)
