@@ -18,9 +18,8 @@ import string
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from container.artifact import open_artifact
@@ -32,6 +31,7 @@ PROGRAM = Path(__file__).resolve().parent.parent  # the folder that holds contai
 RUN_FOLDERS = "/tmp"  # the one place that is writable in every mode, and short: a socket path has 107 bytes
 DRAIN_SECONDS = 27.0  # gunicorn's graceful_timeout and a little; SageMaker kills after 30
 QUIT_SECONDS = 1.5
+ORPHAN_SECONDS = 3.0  # for gunicorn once nginx is dead: nobody waits for its answers
 
 
 class NginxTemplate(string.Template):
@@ -62,7 +62,7 @@ def find_nginx() -> str:
     """nginx's path; `PlatformError` where there is none. Debian keeps it where a user's PATH may not look."""
     found = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
     if found is None:
-        raise PlatformError("nginx is not installed: run `apt-get install nginx-light`, or serve from the image.")
+        raise PlatformError("nginx is not installed: run `apt-get install nginx-light`, or use the image.")
     return found
 
 
@@ -84,7 +84,7 @@ def run_folder() -> Iterator[Path]:
     try:
         folder = Path(tempfile.mkdtemp(prefix="nmt-serve-", dir=RUN_FOLDERS))
     except OSError as error:
-        raise PlatformError(f"{RUN_FOLDERS} cannot be written ({error.strerror}): make it writable.") from None
+        raise PlatformError(f"{RUN_FOLDERS} is not writable ({error.strerror}): make it so.") from None
     try:
         yield folder
     finally:
@@ -94,9 +94,9 @@ def run_folder() -> Iterator[Path]:
 def start_gunicorn(folder: Path) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(filter(None, (str(PROGRAM), os.environ.get("PYTHONPATH"))))
     # One thread for each matrix product: the engine's threads are the parallelism (see predictor.py).
-    settings = {"NMT_RUN_DIR": str(folder), "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
+    ours = {"NMT_RUN_DIR": str(folder), "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "gunicorn", "--config", str(PROGRAM / "container" / "gunicorn.conf.py")]
-    return start(command, {**os.environ, **settings})
+    return start(command, {**os.environ, **ours})
 
 
 def start_nginx(nginx: str, folder: Path, settings: Settings) -> subprocess.Popen[bytes]:
@@ -123,13 +123,13 @@ def start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[b
 def supervise(
     gunicorn: subprocess.Popen[bytes], nginx: subprocess.Popen[bytes], signals: queue.SimpleQueue[int]
 ) -> None:
-    """Wait for a signal to stop, or for a child's end, and stop both in order; `PlatformError` for the latter."""
+    """Wait for a signal to stop or for a child's end, then stop both; `PlatformError` when a child ended."""
     dead: str | None = None
     while dead is None and signals.get() == signal.SIGCHLD:
         for name, child in (("gunicorn", gunicorn), ("nginx", nginx)):
             if child.poll() is not None:
                 dead = f"{name} ended by itself (exit code {child.returncode}): its last lines above say why."
-    stop(gunicorn, signal.SIGTERM, DRAIN_SECONDS if dead is None else QUIT_SECONDS)
+    stop(gunicorn, signal.SIGTERM, DRAIN_SECONDS if dead is None else ORPHAN_SECONDS)
     stop(nginx, signal.SIGQUIT, QUIT_SECONDS)  # QUIT lets nginx hand out the last answers
     if dead:
         raise PlatformError(dead)
@@ -139,14 +139,10 @@ def stop(child: subprocess.Popen[bytes], how: signal.Signals, patience: float) -
     """Ask a child to end, wait `patience` seconds, then end it with all that it started."""
     if child.poll() is None:
         child.send_signal(how)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             child.wait(patience)
-        except subprocess.TimeoutExpired:
-            pass
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)  # its session is its own: what it left behind ends too
-    except ProcessLookupError:
-        pass
     child.wait()
 
 

@@ -37,8 +37,9 @@ def create_app(service: Service) -> Flask:
             media, charset = formats.content_type(request.headers.get("Content-Type", ""))
             answer_in = formats.accepted(request.headers.get("Accept"), media)
             if request.content_encoding not in (None, "", "identity"):
+                encoding = request.content_encoding[:40]
                 raise errors.UnsupportedMediaType(
-                    f"The content encoding {request.content_encoding!r} is not read here: send the body as it is."
+                    f"The content encoding {encoding!r} is not read: send plain bytes."
                 )
             parsed = formats.read(request.get_data(cache=False), media, charset)
             g.records = len(parsed.items)

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from container.errors import Overloaded
 from serve.parameters import Options, Parameters
@@ -28,7 +29,7 @@ class Item:
 
 
 class Job:
-    """The sentences of one request that share their options; the longest go first, so that batches are even."""
+    """The sentences of one request with equal options; the longest go first, so that batches are even."""
 
     def __init__(self, options: Options, entries: Sequence[tuple[int, Source]]) -> None:
         self.options = options
@@ -84,7 +85,8 @@ class Batcher:
         groups: dict[Options, list[tuple[int, Source]]] = {}
         for index, (item, source) in enumerate(zip(items, sources, strict=True)):
             if source.tokens:
-                groups.setdefault(item.parameters.options(self._predictor.decoding), []).append((index, source))
+                options = item.parameters.options(self._predictor.decoding)
+                groups.setdefault(options, []).append((index, source))
         jobs = [Job(options, entries) for options, entries in groups.items()]
         self._submit(jobs)
         answers: dict[int, Translation] = {}
@@ -113,7 +115,7 @@ class Batcher:
             self._idle -= 1
             sources = [source for _, entries in batch for _, source in entries]
             decoded = self._engine.submit(self._predictor.decode, sources, batch[0][0].options)
-            decoded.add_done_callback(lambda done, batch=batch: self._finish(batch, done))
+            decoded.add_done_callback(partial(self._finish, batch))
 
     def _gather(self) -> Batch:
         """The next batch: sentences of the first job and of those with equal options behind it.

@@ -28,7 +28,7 @@ ALIASES = {
     "application/jsonl": JSON_LINES,
     "application/x-ndjson": JSON_LINES,
 }
-CHARSETS = {"utf-8", "utf-16", "utf-32", "ascii", "iso8859-1", "iso8859-15", "cp1252"}  # as `codecs` names them
+CHARSETS = {"utf-8", "utf-16", "utf-32", "ascii", "iso8859-1", "cp1252"}  # as `codecs` names them
 
 Shape = Literal["instances", "inputs"]
 
@@ -50,25 +50,27 @@ def content_type(header: str) -> tuple[str, str]:
     media, options = parse_options_header(header or JSON)
     media = ALIASES.get(media.lower(), media.lower())
     if media not in READERS:
-        raise UnsupportedMediaType(f"The content type {media!r} is not read here: send one of {', '.join(READERS)}.")
+        raise UnsupportedMediaType(
+            f"The content type {media!r} is not read: send one of {', '.join(READERS)}."
+        )
     charset = options.get("charset", "utf-8")
     try:
         known = codecs.lookup(charset).name
     except LookupError:
         known = ""
     if known not in CHARSETS:
-        raise UnsupportedMediaType(f"The charset {charset!r} is not read here: send UTF-8.")
+        raise UnsupportedMediaType(f"The charset {charset!r} is not read: send UTF-8.")
     return media, known
 
 
 def accepted(header: str | None, own: str) -> str:
-    """The media type to answer with: the client's choice by its q-values; `own`, the body's, where it is free."""
+    """The media type to answer with: the client's choice by q-values; `own`, the body's, where it is free."""
     if not header or not header.strip():
         return own
     offers = [own, *(media for media in WRITERS if media != own)]
     choice = parse_accept_header(header, MIMEAccept).best_match([*offers, *ALIASES])
     if choice is None:
-        raise NotAcceptable(f"None of the types in Accept ({header[:100]}) is made here: ask for one of {', '.join(offers)}.")
+        raise NotAcceptable(f"Accept names none of the types made here: ask for one of {', '.join(offers)}.")
     return ALIASES.get(choice, choice)
 
 
@@ -87,7 +89,7 @@ def _decode(body: bytes, charset: str) -> str:
         return body.decode(charset).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = body.count(b"\n", 0, error.start) + 1
-        raise UserError(f"Line {line} of the body is not {charset.upper()}: convert it, or name its charset.") from None
+        raise UserError(f"Line {line} of the body is not {charset.upper()}: convert it to UTF-8.") from None
 
 
 def _lines(text: str) -> list[str]:
@@ -129,7 +131,7 @@ def _json(text: str) -> Request:
     check_names(document, {"instances": 0, "inputs": 0, "parameters": 0}, "body")
     shapes: list[Shape] = [shape for shape in ("instances", "inputs") if shape in document]
     if len(shapes) != 1:
-        raise UserError('The body needs one of `instances` and `inputs`: send {"instances": ["Hello."]}, say.')
+        raise UserError('The body needs one of `instances` and `inputs`: send {"instances": ["Hello."]}.')
     shape = shapes[0]
     shared = read_parameters(document.get("parameters", {}), "parameters")
     if shape == "instances" and not isinstance(document[shape], list):
@@ -162,7 +164,7 @@ def _items(value: Any, where: str, shared: Parameters) -> tuple[Item, ...]:
 
 
 def _item(value: Any, where: str, shared: Parameters) -> Item:
-    """One instance: a string, or an object with `text` and parameters of its own on top of the shared ones."""
+    """One instance: a string, or an object with `text` and its own parameters on top of the shared ones."""
     if isinstance(value, str):
         return Item(value, shared)
     if not isinstance(value, dict) or not isinstance(value.get("text"), str):
@@ -186,7 +188,9 @@ def _entry(item: Item, translation: Translation, name: str) -> dict[str, Any]:
     if item.parameters.return_scores:
         entry["score"] = best.score
     if item.parameters.num_hypotheses > 1:
-        entry["hypotheses"] = [{"translation": each.text, "score": each.score} for each in translation.hypotheses]
+        entry["hypotheses"] = [
+            {"translation": each.text, "score": each.score} for each in translation.hypotheses
+        ]
     if translation.warning:
         entry["warning"] = translation.warning
     return entry
@@ -205,7 +209,7 @@ def _write_json(request: Request, translations: Sequence[Translation]) -> str:
 
 
 def _write_lines(request: Request, lines: list[str]) -> str:
-    """Exactly one line for each item. The last is ended where the body's last was: what joins them needs that."""
+    """Exactly one line for each item; the last is ended where the body's last was, so that parts join."""
     return "\n".join(lines) + ("\n" if lines and request.ends_line else "")
 
 

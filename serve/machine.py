@@ -10,7 +10,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_cpus(cgroup: Path = CGROUP) -> int:
-    """vCPUs this process may use: its affinity mask, cut to the cgroup's CPU quota (rounded up), at least 1."""
+    """vCPUs this process may use: its affinity mask, cut to the cgroup's quota (rounded up), at least 1."""
     allowed = len(os.sched_getaffinity(0))
     quota = _quota(cgroup)
     return allowed if quota is None else max(1, min(allowed, math.ceil(quota)))

@@ -30,16 +30,22 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    beam_size: int | None = Field(None, ge=1, le=MAX_BEAM, description="beams searched; 1 is greedy and fastest")
-    num_hypotheses: int = Field(1, ge=1, le=MAX_BEAM, description="translations to answer; at most beam_size")
-    length_penalty: float | None = Field(
-        None, ge=0, le=5, description="score = log-probability / length ** length_penalty; above 1 favours longer"
+    beam_size: int | None = Field(
+        default=None, ge=1, le=MAX_BEAM, description="beams searched; 1 is greedy and fastest"
     )
-    max_length: int | None = Field(None, ge=1, le=1024, description="target tokens after which decoding stops")
-    return_scores: bool = Field(False, description="answer each translation's score")
+    num_hypotheses: int = Field(
+        default=1, ge=1, le=MAX_BEAM, description="translations to answer; at most beam_size"
+    )
+    length_penalty: float | None = Field(
+        default=None, ge=0, le=5, description="the score is log-probability / length ** length_penalty"
+    )
+    max_length: int | None = Field(
+        default=None, ge=1, le=1024, description="target tokens after which decoding stops"
+    )
+    return_scores: bool = Field(default=False, description="answer each translation's score")
 
     def options(self, decoding: Decoding) -> Options:
-        """Fill what was left open from the model's defaults; more hypotheses than beams widen a default beam."""
+        """Fill what was left open from the model's defaults; more hypotheses widen a default beam."""
         return Options(
             beam_size=self.beam_size or max(decoding.beam_size, self.num_hypotheses),
             num_hypotheses=self.num_hypotheses,
@@ -49,9 +55,9 @@ class Parameters(BaseModel):
 
 
 def read_parameters(given: Any, where: str, base: Parameters | None = None) -> Parameters:
-    """Validate `given` on top of `base`. `where` is its place in the body, for the one sentence of a `UserError`."""
+    """Validate `given` on top of `base`; `where` is its place in the body, for the message of a `UserError`."""
     if not isinstance(given, dict):
-        raise UserError(f"`{where}` is {kind_of_json(given)}: give an object such as {{\"beam_size\": 4}}.")
+        raise UserError(f'`{where}` is {kind_of_json(given)}: give an object such as {{"beam_size": 4}}.')
     check_names(given, Parameters.model_fields, where)
     inherited = base.model_dump(exclude_unset=True) if base else {}
     try:
@@ -62,8 +68,8 @@ def read_parameters(given: Any, where: str, base: Parameters | None = None) -> P
         raise UserError(f"`{where}.{name}` is {shown(first['input'])}: it {wish}.") from None
     if parameters.beam_size and parameters.num_hypotheses > parameters.beam_size:
         raise UserError(
-            f"`{where}.num_hypotheses` is {parameters.num_hypotheses} but `beam_size` is {parameters.beam_size}: "
-            "a search gives at most as many hypotheses as it has beams."
+            f"`{where}.num_hypotheses` is {parameters.num_hypotheses} but `beam_size` is "
+            f"{parameters.beam_size}: a search gives at most as many hypotheses as it has beams."
         )
     return parameters
 

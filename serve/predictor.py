@@ -32,7 +32,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One translation. score = sum of token log-probabilities / length ** length_penalty, as CTranslate2 has it."""
+    """One translation; score = sum of log-probabilities / length ** length_penalty, as in CTranslate2."""
 
     text: str
     score: float
@@ -131,7 +131,7 @@ class CTranslate2Predictor:
 
 
 def load(paths: Paths) -> CTranslate2Predictor:
-    """Open, check and load the model of `paths`, and decode one sentence to its end: ready when it returns."""
+    """Open, check and load the model of `paths` and decode one sentence to its end: ready when it returns."""
     predictor = CTranslate2Predictor(open_artifact(paths.model), available_cpus())
     predictor.translate([WARM_UP], Parameters())
     return predictor

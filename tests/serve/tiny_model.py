@@ -13,11 +13,37 @@ from container.artifact import CTRANSLATE2, TOKENIZER, Artifact, Decoding, Manif
 from container.text import PLACEHOLDERS, language_tag
 
 D, FFN, SEED = 16, 32, 1
-WORDS = "I you we they see eat read buy a the dog cat book house green red big small today now . ? ! , Hello".split()
+WORDS = tuple(
+    [
+        "I",
+        "you",
+        "we",
+        "they",
+        "see",
+        "eat",
+        "buy",
+        "a",
+        "the",
+        "dog",
+        "cat",
+        "book",
+        "house",
+        "green",
+        "red",
+        "big",
+        "small",
+        "now",
+        ".",
+        "?",
+        "!",
+        ",",
+        "Hello",
+    ]
+)
 
 
 def write_tiny_model(destination: Path, decoding: Decoding | None = None) -> Artifact:
-    """A whole model directory with random weights: the same bytes' worth of contract, no sense in the output."""
+    """A whole model directory with random weights: all of the contract, no sense in the output."""
     generator = np.random.default_rng(SEED)
     destination.mkdir(parents=True, exist_ok=True)
     with staging(destination) as folder:
