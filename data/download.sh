@@ -18,6 +18,8 @@ sha256=${SPA_ENG_SHA256:-0c4fd7825d3d872488d38c157f784e035edab4f2ff0df25a2a20879
 
 corpus=$dir/spa.tsv
 partial=$dir/spa-eng.zip.part
+unfinished=$corpus.$$
+trap 'rm -f -- "$unfinished"' EXIT
 
 fail() {
     printf 'download.sh: %s\n' "$1" >&2
@@ -53,8 +55,6 @@ kept, or set SPA_ENG_ZIP to a copy of spa-eng.zip"
 
 # unpack ZIP: write $corpus in one step, so that it is never there half.
 unpack() {
-    local unfinished=$corpus.$$
-    trap 'rm -f -- "$unfinished"' RETURN
     python3 - "$1" >"$unfinished" <<'PYTHON' || fail "$1 holds no readable spa-eng/spa.txt; fetch it again"
 import shutil, sys, zipfile
 

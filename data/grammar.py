@@ -12,18 +12,24 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import itertools
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from data import templates_held_out, templates_people, templates_things
+from data import templates_actions, templates_held_out, templates_people, templates_places, templates_things
 from data.template import Pair, Template
 
 HERE = Path(__file__).parent
 SAMPLE = HERE / "sample.tsv"
 HANDWRITTEN = HERE / "handwritten.tsv"
 
+TRAIN_TEMPLATES = [
+    *templates_actions.TEMPLATES,
+    *templates_people.TEMPLATES,
+    *templates_things.TEMPLATES,
+    *templates_places.TEMPLATES,
+]
+TEST_TEMPLATES = templates_held_out.TEMPLATES
 TRAIN_PER_TEMPLATE = 80
 TEST_PER_TEMPLATE = 32
 DRAWS = 4_000  # tries a template gets to fill its quota
@@ -71,17 +77,21 @@ def sample() -> list[Row]:
     taken_english = {english for english, _ in hand_train + hand_test}
     taken_spanish = {spanish for _, spanish in hand_train + hand_test}
     rows = [(*pair, "hand", "test") for pair in hand_test] + [(*pair, "hand", "train") for pair in hand_train]
-    for template in templates_held_out.TEMPLATES:
-        rows += [(*pair, template.name, "test")
-                 for pair in quota(template, TEST_PER_TEMPLATE, taken_english, taken_spanish)]
-    for template in itertools.chain(templates_people.TEMPLATES, templates_things.TEMPLATES):
-        rows += [(*pair, template.name, "train")
-                 for pair in quota(template, TRAIN_PER_TEMPLATE, taken_english, taken_spanish)]
+    for template in TEST_TEMPLATES:
+        rows += [
+            (*pair, template.name, "test")
+            for pair in quota(template, TEST_PER_TEMPLATE, taken_english, taken_spanish)
+        ]
+    for template in TRAIN_TEMPLATES:
+        rows += [
+            (*pair, template.name, "train")
+            for pair in quota(template, TRAIN_PER_TEMPLATE, taken_english, taken_spanish)
+        ]
     return rows
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Write data/sample.tsv from the grammar and the hand-written pairs.")
+    parser = argparse.ArgumentParser(description="Write data/sample.tsv, the embedded corpus.")
     parser.add_argument("--check", action="store_true", help="only verify that data/sample.tsv is up to date")
     options = parser.parse_args(arguments)
     text = "".join("\t".join(row) + "\n" for row in sample())

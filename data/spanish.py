@@ -15,24 +15,66 @@ REGULAR = {
 }
 ON_INFINITIVE = {"future": "é ás á emos án", "conditional": "ía ías ía íamos ían"}
 SHORT_STEM = {  # stem of future and conditional where it is not the infinitive
-    "decir": "dir", "hacer": "har", "poder": "podr", "poner": "pondr", "querer": "querr", "saber": "sabr",
-    "salir": "saldr", "tener": "tendr", "venir": "vendr", "haber": "habr",
+    "decir": "dir",
+    "hacer": "har",
+    "poder": "podr",
+    "poner": "pondr",
+    "querer": "querr",
+    "saber": "sabr",
+    "salir": "saldr",
+    "tener": "tendr",
+    "venir": "vendr",
+    "haber": "habr",
 }
 # Stem vowel under stress (cierro), and the weaker change of -ir verbs in durmió, durmiendo.
 STRESSED = {
-    "acostar": ("o", "ue"), "almorzar": ("o", "ue"), "cerrar": ("e", "ie"), "contar": ("o", "ue"),
-    "despertar": ("e", "ie"), "divertir": ("e", "ie"), "doler": ("o", "ue"), "dormir": ("o", "ue"),
-    "empezar": ("e", "ie"), "encontrar": ("o", "ue"), "enviar": ("i", "í"), "jugar": ("u", "ue"),
-    "pedir": ("e", "i"), "pensar": ("e", "ie"), "poder": ("o", "ue"), "preferir": ("e", "ie"),
-    "probar": ("o", "ue"), "querer": ("e", "ie"), "regar": ("e", "ie"), "sentar": ("e", "ie"),
-    "servir": ("e", "i"), "vestir": ("e", "i"), "volver": ("o", "ue"), "costar": ("o", "ue"),
-    "soler": ("o", "ue"), "recordar": ("o", "ue"), "perder": ("e", "ie"),
+    "acostar": ("o", "ue"),
+    "almorzar": ("o", "ue"),
+    "cerrar": ("e", "ie"),
+    "contar": ("o", "ue"),
+    "despertar": ("e", "ie"),
+    "divertir": ("e", "ie"),
+    "doler": ("o", "ue"),
+    "dormir": ("o", "ue"),
+    "empezar": ("e", "ie"),
+    "encontrar": ("o", "ue"),
+    "enviar": ("i", "í"),
+    "jugar": ("u", "ue"),
+    "pedir": ("e", "i"),
+    "pensar": ("e", "ie"),
+    "poder": ("o", "ue"),
+    "preferir": ("e", "ie"),
+    "probar": ("o", "ue"),
+    "querer": ("e", "ie"),
+    "regar": ("e", "ie"),
+    "sentar": ("e", "ie"),
+    "servir": ("e", "i"),
+    "vestir": ("e", "i"),
+    "volver": ("o", "ue"),
+    "costar": ("o", "ue"),
+    "soler": ("o", "ue"),
+    "recordar": ("o", "ue"),
+    "perder": ("e", "ie"),
 }
-WEAK = {"dormir": ("o", "u"), "pedir": ("e", "i"), "servir": ("e", "i"), "vestir": ("e", "i"),
-        "divertir": ("e", "i"), "preferir": ("e", "i")}
+WEAK = {
+    "dormir": ("o", "u"),
+    "pedir": ("e", "i"),
+    "servir": ("e", "i"),
+    "vestir": ("e", "i"),
+    "divertir": ("e", "i"),
+    "preferir": ("e", "i"),
+}
 FIRST_PERSON = {  # the irregular yo form, from which the subjunctive is built
-    "hacer": "hago", "poner": "pongo", "salir": "salgo", "tener": "tengo", "traer": "traigo", "venir": "vengo",
-    "decir": "digo", "ver": "veo", "conducir": "conduzco", "conocer": "conozco",
+    "hacer": "hago",
+    "poner": "pongo",
+    "salir": "salgo",
+    "tener": "tengo",
+    "traer": "traigo",
+    "venir": "vengo",
+    "decir": "digo",
+    "ver": "veo",
+    "conducir": "conduzco",
+    "conocer": "conozco",
 }
 IRREGULAR = {
     ("ser", "present"): "soy eres es somos son",
@@ -66,10 +108,28 @@ IRREGULAR = {
     ("ver", "preterite"): "vi viste vio vimos vieron",
     ("ver", "imperfect"): "veía veías veía veíamos veían",
 }
-IMPERATIVE = {"hacer": "haz", "ir": "ve", "poner": "pon", "salir": "sal", "tener": "ten", "venir": "ven",
-              "ser": "sé", "decir": "di"}
-PARTICIPLE = {"abrir": "abierto", "escribir": "escrito", "hacer": "hecho", "poner": "puesto", "ver": "visto",
-              "volver": "vuelto", "leer": "leído", "traer": "traído", "decir": "dicho", "romper": "roto"}
+IMPERATIVE = {
+    "hacer": "haz",
+    "ir": "ve",
+    "poner": "pon",
+    "salir": "sal",
+    "tener": "ten",
+    "venir": "ven",
+    "ser": "sé",
+    "decir": "di",
+}
+PARTICIPLE = {
+    "abrir": "abierto",
+    "escribir": "escrito",
+    "hacer": "hecho",
+    "poner": "puesto",
+    "ver": "visto",
+    "volver": "vuelto",
+    "leer": "leído",
+    "traer": "traído",
+    "decir": "dicho",
+    "romper": "roto",
+}
 GERUND = {"leer": "leyendo", "traer": "trayendo", "ir": "yendo"}
 
 REFLEXIVE = ("me", "te", "se", "nos", "se")
@@ -98,11 +158,11 @@ def _change(stem: str, rule: tuple[str, str]) -> str:
 
 
 def conjugate(verb: str, tense: str, person: int) -> str:
-    """One finite form of an infinitive without pronoun; `tense` is a key of the tables above or "imperative"."""
+    """A finite form of a verb: `tense` is a key of the tables above, "imperative" or "past_subjunctive"."""
     if tense == "imperative":  # of tú
         return IMPERATIVE.get(verb) or conjugate(verb, "present", 2)
     if tense == "past_subjunctive":
-        return conjugate(verb, "preterite", 4).removesuffix("ron") + "ra ras ra - ran".split()[person]
+        return conjugate(verb, "preterite", 4).removesuffix("ron") + ["ra", "ras", "ra", "-", "ran"][person]
     if (verb, tense) in IRREGULAR:
         return IRREGULAR[verb, tense].split()[person]
     if tense in ON_INFINITIVE:

@@ -7,36 +7,51 @@ from collections.abc import Callable, Iterator, Sequence
 from string import Formatter
 
 from data import english, spanish
-from data.terms import Scene, Term, Verb
+from data.terms import Scene, Term, Verb, subject_of
 
 Pair = tuple[str, str]
 
 
 def distinct(*slots: str) -> Callable[[Scene], bool]:
     """Condition: these slots hold different terms."""
-    return lambda scene: len({scene[slot].english([], scene) if not isinstance(scene[slot], Verb) else scene[slot].en
-                              for slot in slots}) == len(slots)
+    return lambda scene: len({scene[slot] for slot in slots}) == len(slots)
+
+
+def apart(scene: Scene) -> bool:
+    """Condition: the subjects `s` and `p` do not overlap, as I and we do."""
+    subject, other = subject_of(["s"], scene), subject_of(["p"], scene)
+    return subject != other and not {subject.person, other.person} <= {0, 3}
 
 
 class Template:
-    """`Template(name, english, spanish, where=condition, slot=table, ...)`; patterns as in templates_people.py."""
+    """A name, two patterns (explained in templates_actions.py), a condition and a table for each slot."""
 
-    def __init__(self, name: str, english: str, spanish: str, where: Callable[[Scene], bool] | None = None,
-                 **tables: Sequence[Term]) -> None:
+    def __init__(
+        self,
+        name: str,
+        english: str,
+        spanish: str,
+        where: Callable[[Scene], bool] = lambda scene: True,
+        **tables: Sequence[Term],
+    ) -> None:
         self.name, self.english, self.spanish = name, english, spanish
         self.where, self.tables = where, tables
 
     def pair(self, scene: Scene) -> Pair:
         """The sentence pair for one choice of terms."""
-        return (english.sentence(_render(self.english, scene, "english")),
-                spanish.sentence(_render(self.spanish, scene, "spanish")))
+        return (
+            english.sentence(_render(self.english, scene, "english")),
+            spanish.sentence(_render(self.spanish, scene, "spanish")),
+        )
 
     def draws(self, limit: int) -> Iterator[Pair]:
-        """Up to `limit` random pairs, the same in every run and Python version (only `random()` promises that)."""
+        """Up to `limit` random pairs, the same in every Python version: only `random()` promises that."""
         generator = random.Random(self.name)
         for _ in range(limit):
-            scene: Scene = {slot: table[int(generator.random() * len(table))] for slot, table in self.tables.items()}
-            if self.where is None or self.where(scene):
+            scene: Scene = {
+                slot: table[int(generator.random() * len(table))] for slot, table in self.tables.items()
+            }
+            if self.where(scene):
                 yield self.pair(scene)
 
 

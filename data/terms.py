@@ -41,7 +41,7 @@ class Plain:
 
 @dataclass(frozen=True)
 class Subject:
-    """Who does it. `es` is empty for yo, tú and nosotros, which Spanish leaves out; `person` as in spanish.py."""
+    """Who does it. `es` is empty where Spanish leaves the pronoun out; `person` is that of spanish.py."""
 
     en: str
     es: str
@@ -56,6 +56,10 @@ class Subject:
         """One of seven words, for I, you, he, she, we, they (m), they (f)."""
         index = {0: 0, 1: 1, 2: 2 + (self.gender == "f"), 3: 4, 4: 5 + (self.gender == "f")}[self.person]
         return forms.split()[index]
+
+    def number(self, forms: str) -> str:
+        """One of three words: for I, for you and all plurals, for he and she ("am are is")."""
+        return forms.split()[{0: 0, 2: 2}.get(self.person, 1)]
 
     def english(self, form: Form, scene: Scene) -> str:
         pronoun = self.en in {"I", "you", "he", "she", "we", "they"}
@@ -81,7 +85,7 @@ class Subject:
             case ["object"]:  # for me, without you
                 return self.es or self.pronoun("mí ti - - nosotros - -")
             case ["with"]:
-                return self.pronoun("conmigo contigo - - - - -").replace("-", "") or f"con {self.es or 'nosotros'}"
+                return {0: "conmigo", 1: "contigo"}.get(self.person) or f"con {self.es or 'nosotros'}"
         return self.es
 
 
@@ -106,15 +110,22 @@ class Verb:
     def english(self, form: Form, scene: Scene) -> str:
         subject = subject_of(form, scene)
         verb, _, rest = self.en.partition(" ")
-        plain_s = subject.person == 2
-        forms = {
-            "base": verb,
-            "present": _be(subject, "am are is") if verb == "be" else english.third_person(verb) if plain_s else verb,
-            "past": _be(subject, "was were was") if verb == "be" else english.past(verb),
-            "participle": english.participle(verb),
-            "gerund": english.gerund(verb),
-        }
-        return f"{forms[form[0]]} {rest}".strip().replace("{my}", subject.english(["my"], scene))
+        match form[0]:
+            case "present" if verb == "be":
+                word = subject.number("am are is")
+            case "present":
+                word = english.third_person(verb) if subject.person == 2 else verb
+            case "past" if verb == "be":
+                word = subject.number("was were was")
+            case "past":
+                word = english.past(verb)
+            case "participle":
+                word = english.participle(verb)
+            case "gerund":
+                word = english.gerund(verb)
+            case _:
+                word = verb
+        return f"{word} {rest}".strip().replace("{my}", subject.english(["my"], scene))
 
     def spanish(self, form: Form, scene: Scene) -> str:
         person = subject_of(form, scene).person
@@ -134,12 +145,6 @@ class Verb:
                 word = spanish.conjugate(verb, tense, person)
                 word = f"{clitic} {word}" if reflexive else word
         return f"{word} {rest}".strip()
-
-
-def _be(subject: Subject, forms: str) -> str:
-    """Of "am are is" the one for I, for you and plurals, for he and she."""
-    first, many, third = forms.split()
-    return first if subject.person == 0 else third if subject.person == 2 else many
 
 
 @dataclass(frozen=True)
@@ -210,7 +215,10 @@ class Noun:
 
 
 DEMONSTRATIVES = {  # masculine and feminine
-    "this": "este esta", "these": "estos estas", "that": "ese esa", "how_many": "cuántos cuántas",
+    "this": "este esta",
+    "these": "estos estas",
+    "that": "ese esa",
+    "how_many": "cuántos cuántas",
 }
 
 
