@@ -190,15 +190,14 @@ def _snake(key: str) -> str:
 
 def _decode(name: str, raw: object) -> object:
     """The value behind one of the encodings; `None` where the client means "not given"."""
-    if not isinstance(raw, str):
-        return raw
-    value = _literal(raw)
-    if value is None or (not raw.strip() and kind(name)[1]):
+    wanted, optional = kind(name)
+    value = _literal(raw) if isinstance(raw, str) else raw
+    if value is None or (optional and raw == ""):
         return None
-    if kind(name)[0] is str:
-        return value if isinstance(value, str) else raw
-    if kind(name)[0] in (int, float) and isinstance(value, bool):
-        return raw  # "true" is no number, though Python's int(True) says 1
+    if wanted is str and not isinstance(value, str):
+        return raw  # the file "123" is no number
+    if wanted in (int, float) and isinstance(value, bool):
+        return str(raw)  # true is no number either, though Python's int(True) says 1
     return value
 
 
@@ -210,12 +209,12 @@ def _literal(raw: str) -> object:
         pass
     try:
         return ast.literal_eval(raw.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return raw
 
 
-def kind(name: str) -> tuple[type | tuple[str, ...], bool]:
-    """The type of a field (`str`, `int`, `float`, `bool` or the tuple of its choices), and if it may be None."""
+def kind(name: str) -> tuple[Any, bool]:
+    """A field's type (`str`, `int`, `float`, `bool`, or the tuple of its choices); whether it may be None."""
     annotation = Hyperparameters.model_fields[name].annotation
     optional = False
     if get_origin(annotation) in (types.UnionType, Union):
@@ -223,7 +222,6 @@ def kind(name: str) -> tuple[type | tuple[str, ...], bool]:
         optional = True
     if get_origin(annotation) is Literal:
         return get_args(annotation), optional
-    assert isinstance(annotation, type)
     return annotation, optional
 
 
@@ -256,13 +254,13 @@ def _expected(name: str, item: Any) -> str:
     limits |= {"greater_than": ("gt", "more than"), "less_than": ("lt", "less than")}
     if item["type"] in limits:
         key, words = limits[item["type"]]
-        return f"{words} {item['ctx'][key]:g}" if kind(name)[0] is float else f"{words} {item['ctx'][key]}"
+        return f"{words} {item['ctx'][key]:.15g}"
     if item["type"] == "literal_error":
-        close = difflib.get_close_matches(str(item["input"]), kind(name)[0], n=1)  # type: ignore[arg-type]
-        return f"one of {', '.join(kind(name)[0])}{f' (did you mean {close[0]}?)' if close else ''}"  # type: ignore[arg-type]
+        close = difflib.get_close_matches(str(item["input"]), kind(name)[0], n=1)
+        return f"one of {', '.join(kind(name)[0])}{f' (did you mean {close[0]}?)' if close else ''}"
     if item["type"] == "string_pattern_mismatch":
         return "a language code such as en or es" if name.endswith("_lang") else "a file name in the channel"
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[kind(name)[0]]  # type: ignore[index]
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[kind(name)[0]]
 
 
 def _short(value: object) -> str:

@@ -20,7 +20,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
-from container.channels import PIPE_SECONDS, Channel, binary_lines, find_file, sources
+from container.channels import PIPE_SECONDS, Channel, binary_lines, files, find_file, sources
 from container.errors import ChannelError
 
 
@@ -81,7 +81,8 @@ def read_pairs(
                 "train_file names a file, but the channel is in Pipe mode: use File mode, or drop it."
             )
         one = find_file(channel, train_file)
-        paths = [one, *_partner(one, languages)]
+        wanted = (_key(one), _other_half(one, languages))
+        paths = [path for path in files(channel) if _key(path) in wanted]
     else:
         paths = [path for path in sources(channel, epoch, patience) if path.name not in exclude]
     for corpus in _corpora(paths, languages):
@@ -100,45 +101,31 @@ def _not_empty(pairs: Iterator[Pair], path: Path) -> Iterator[Pair]:
 # Which files belong together
 
 
-def _suffix(path: Path) -> str:
-    """The extension that tells the format, `.gz` put aside: `a.tsv.gz` -> `.tsv`."""
-    return Path(path.name.removesuffix(".gz")).suffix.lower()
+def _key(path: Path) -> tuple[Path, str]:
+    """Name and extension with `.gz` put aside: `dir/a.tsv.gz` -> (`dir/a`, `.tsv`)."""
+    plain = path.with_name(path.name.removesuffix(".gz"))
+    return plain.with_suffix(""), plain.suffix.lower()
 
 
-def _stem(path: Path) -> Path:
-    return Path(str(path).removesuffix(".gz")).with_suffix("")
+def _other_half(path: Path, languages: Languages) -> tuple[Path, str] | None:
+    """The key of the file that is parallel to `path`; `None` when `path` is not named after a language."""
+    stem, suffix = _key(path)
+    source, target = (f".{language.lower()}" for language in languages)
+    return {source: (stem, target), target: (stem, source)}.get(suffix)
 
 
 def _corpora(paths: Sequence[Path], languages: Languages) -> Iterator[tuple[Path, ...]]:
-    """Each file alone, or source and target of two parallel ones; `ChannelError` where one lacks the other."""
-    halves = {(_stem(path), _suffix(path)): path for path in paths}
-    own, other = f".{languages.source}".lower(), f".{languages.target}".lower()
+    """Each file alone, or source and target of two parallel ones; `ChannelError` where one is missing."""
+    by_key = {_key(path): path for path in paths}
     for path in paths:
-        suffix, stem = _suffix(path), _stem(path)
-        if suffix not in (own, other):
+        key = _other_half(path, languages)
+        if key is None:
             yield (path,)
-            continue
-        partner = halves.get((stem, other if suffix == own else own))
-        if partner is None:
-            missing = f"{stem.name}{other if suffix == own else own}"
+        elif key not in by_key:
+            missing = f"{key[0].name}{key[1]}"
             raise ChannelError(f"{path} is one half of a parallel corpus: put {missing} beside it.")
-        if suffix == own:
-            yield path, partner
-
-
-def _partner(path: Path, languages: Languages) -> list[Path]:
-    """The other of two parallel files, when `path` is one and the other exists."""
-    own, other = f".{languages.source}".lower(), f".{languages.target}".lower()
-    wanted = {own: other, other: own}.get(_suffix(path))
-    return (
-        []
-        if wanted is None
-        else [
-            entry
-            for entry in sorted(path.parent.iterdir())
-            if _stem(entry) == _stem(path) and _suffix(entry) == wanted
-        ]
-    )
+        elif _key(path)[1] == f".{languages.source.lower()}":
+            yield path, by_key[key]
 
 
 # One file
@@ -166,7 +153,7 @@ def _reader(path: Path, channel: Channel, first: Line) -> Reader:
     }
     content_type = (channel.content_type or "").split(";")[0].strip().lower()
     looks_like = _json if first.text.lstrip().startswith('{"') else _tsv
-    return by_suffix.get(_suffix(path)) or by_type.get(content_type) or looks_like
+    return by_suffix.get(_key(path)[1]) or by_type.get(content_type) or looks_like
 
 
 def decoded_lines(path: Path) -> Iterator[Line]:
