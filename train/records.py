@@ -77,9 +77,7 @@ def read_pairs(
     languages = Languages(source_lang, target_lang)
     if train_file is not None:
         if channel.mode == "Pipe":
-            raise ChannelError(
-                "train_file names a file, but the channel is in Pipe mode: use File mode, or drop it."
-            )
+            raise ChannelError("train_file names a file, but the channel is in Pipe mode: use File mode, or drop it.")
         one = find_file(channel, train_file)
         wanted = (_key(one), _other_half(one, languages))
         paths = [path for path in files(channel) if _key(path) in wanted]
@@ -165,9 +163,7 @@ def decoded_lines(path: Path) -> Iterator[Line]:
             text = raw.decode("utf-8")
         except UnicodeDecodeError as error:
             where = f"byte 0x{raw[error.start]:02x} at position {error.start + 1}"
-            raise ChannelError(
-                f"{path}, line {number}, is not UTF-8 ({where}): save the file as UTF-8."
-            ) from None
+            raise ChannelError(f"{path}, line {number}, is not UTF-8 ({where}): save the file as UTF-8.") from None
         yield Line(path, number, text.removesuffix("\n").removesuffix("\r"))
 
 
@@ -196,9 +192,7 @@ def _csv(lines: Iterator[Line], languages: Languages) -> Iterator[Pair]:
                 continue
             yield _columns(fields, columns, f"{path}, line {rows.line_num}", "a comma")
     except csv.Error as error:
-        raise ChannelError(
-            f"{path}, line {rows.line_num}, is not valid CSV ({error}): quote it properly."
-        ) from None
+        raise ChannelError(f"{path}, line {rows.line_num}, is not valid CSV ({error}): quote it properly.") from None
 
 
 def _header(fields: Sequence[str], languages: Languages) -> tuple[int, int] | None:
@@ -224,9 +218,7 @@ def _json(lines: Iterator[Line], languages: Languages) -> Iterator[Pair]:
         try:
             record = json.loads(line.text)
         except (ValueError, RecursionError) as error:
-            raise ChannelError(
-                f"{line.place}, is not valid JSON ({error}): write one object a line."
-            ) from None
+            raise ChannelError(f"{line.place}, is not valid JSON ({error}): write one object a line.") from None
         yield _from_record(record, line, languages)
 
 

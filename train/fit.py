@@ -1,0 +1,202 @@
+"""Stages 4 to 6 together: train the model, with validation, checkpoints and a way to stop at any step."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from container.errors import HyperparameterError
+from container.hyperparameters import Hyperparameters
+from train.batches import Cursor
+from train.checkpoints import Checkpoint, save_checkpoint
+from train.evaluate import TestSet, make_test_set, score, translate
+from train.export import export_ctranslate2
+from train.hardware import fastest_precision
+from train.loop import Evaluator, StepResult, TrainState, learning_rate, planned_steps, run, warmup_steps
+from train.model import Transformer, TransformerConfig
+from train.prepare import Prepared
+from train.progress import Progress
+
+# What may change when a run is resumed: only what extends it, reports on it or decodes with it.
+FREE = frozenset(
+    {
+        "epochs",
+        "max_minutes",
+        "log_every",
+        "checkpoint_seconds",
+        "resume",
+        "beam_size",
+        "length_penalty",
+        "quantization",
+    }
+)
+VALIDATION_SOURCES = 200
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model: its shape, averaged weights, and how far training came."""
+
+    config: TransformerConfig
+    weights: dict[str, np.ndarray]
+    evaluator: Evaluator
+    cursor: Cursor
+
+
+def fit(
+    prepared: Prepared,
+    hp: Hyperparameters,
+    folder: Path,
+    checkpoint: Checkpoint | None,
+    progress: Progress,
+    stop: threading.Event,
+) -> Fitted:
+    """Train from scratch or from `checkpoint`, until the last epoch, the time limit, or `stop`.
+
+    Checkpoints go to `folder` at each epoch's end, every `checkpoint_seconds`, and at the end.
+    """
+    identity = run_identity(prepared, hp)
+    if checkpoint is not None:
+        refuse_other_run(checkpoint, identity)
+        identity = checkpoint.run  # a resumed run keeps its precision and its warm-up
+    else:
+        identity["precision"] = fastest_precision() if hp.precision == "auto" else hp.precision
+        identity["warmup"] = warmup_steps(hp, planned_steps(prepared.train, hp))
+    config = model_config(hp, prepared.tokenizer.get_piece_size(), identity["precision"])
+    state = TrainState(Transformer(config, seed=hp.seed))
+    cursor = Cursor()
+    if checkpoint is not None:
+        state.restore(checkpoint.tensors, checkpoint.cursor.step)
+        cursor = checkpoint.cursor
+        progress.say(f"resumed from {checkpoint.path.name}: {cursor.step} updates were done")
+    watcher = _Watcher(prepared, hp, Evaluator(state.model), config, progress)
+    saver = _Saver(folder, state, identity, hp.checkpoint_seconds)
+
+    progress.say(f"{_size(state)} parameters, {config.precision}, warm-up of {identity['warmup']} updates")
+    progress.begin(planned_steps(prepared.train, hp), cursor.step, cursor.seconds)
+    for result in run(state, prepared.train, hp, cursor, identity["warmup"]):
+        cursor = result.cursor
+        rate = learning_rate(tf.constant(cursor.step), hp.learning_rate, identity["warmup"])
+        progress.step(result, float(rate))
+        if result.epoch_ended and not stop.is_set():
+            watcher.validate(state, result)
+        if result.epoch_ended or stop.is_set() or saver.due():
+            saver.save(cursor)
+        if stop.is_set():
+            progress.say(f"asked to stop: {cursor.step} updates were done, the model is written now")
+            break
+    progress.end()
+    saver.save(cursor)
+    return Fitted(config, state.averaged_weights(), watcher.evaluator, cursor)
+
+
+def run_identity(prepared: Prepared, hp: Hyperparameters) -> dict[str, Any]:
+    """What must be equal for a checkpoint to be continued: hyperparameters that shape the run, and its data."""
+    return {
+        "hyperparameters": hp.model_dump(mode="json", exclude=set(FREE)),
+        "corpus": prepared.corpus.fingerprint,
+        "tokenizer": prepared.tokenizer_digest,
+    }
+
+
+def refuse_other_run(checkpoint: Checkpoint, identity: dict[str, Any]) -> None:
+    """`HyperparameterError` that names each difference between the checkpoint's run and this one."""
+    before, now = checkpoint.run["hyperparameters"], identity["hyperparameters"]
+    differences = [
+        f"{name} was {before.get(name)!r} and is {now.get(name)!r}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+    if checkpoint.run["corpus"] != identity["corpus"]:
+        differences.append("the corpus has changed")
+    if checkpoint.run["tokenizer"] != identity["tokenizer"]:
+        differences.append("the tokenizer has changed")
+    if differences:
+        raise HyperparameterError(
+            f"The checkpoint {checkpoint.path} belongs to another run ({'; '.join(differences)}): "
+            "put these back, or set resume=false to start afresh."
+        )
+
+
+def model_config(hp: Hyperparameters, vocab_size: int, precision: str) -> TransformerConfig:
+    return TransformerConfig(
+        vocab_size=vocab_size,
+        d_model=hp.d_model,
+        ffn_dim=hp.ffn_dim,
+        n_heads=hp.n_heads,
+        encoder_layers=hp.encoder_layers or hp.n_layers,
+        decoder_layers=hp.decoder_layers or hp.n_layers,
+        dropout_rate=hp.dropout_rate,
+        precision=precision,
+    )
+
+
+def _size(state: TrainState) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in state.weights.values())
+
+
+class _Watcher:
+    """Validation at an epoch's end: loss in float32, BLEU and chrF of greedy translations by the export."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        hp: Hyperparameters,
+        evaluator: Evaluator,
+        config: TransformerConfig,
+        progress: Progress,
+    ) -> None:
+        self.evaluator = evaluator
+        self._prepared, self._hp, self._config, self._progress = prepared, hp, config, progress
+        self._sentences: TestSet = make_test_set(prepared.corpus.validation, VALIDATION_SOURCES)
+
+    def validate(self, state: TrainState, result: StepResult) -> None:
+        if not len(self._prepared.validation):
+            return
+        weights = state.averaged_weights()
+        self.evaluator.load(weights)
+        loss = self.evaluator.mean_nll(self._prepared.validation)
+        with tempfile.TemporaryDirectory() as folder:
+            tokenizer = self._prepared.tokenizer
+            export_ctranslate2(weights, self._config, tokenizer, Path(folder), quantization=self._hp.quantization)
+            hypotheses = translate(
+                Path(folder),
+                tokenizer,
+                self._sentences.sources,
+                beam_size=1,
+                length_penalty=1.0,
+                max_length=self._hp.max_len + 1,
+            )
+        scores = score(hypotheses, self._sentences)
+        self._progress.metrics(
+            epoch=result.cursor.epoch,
+            step=result.cursor.step,
+            validation_loss=loss,
+            validation_bleu=scores["bleu"].value,
+            validation_chrf=scores["chrf"].value,
+        )
+        self._progress.restart_clock()
+
+
+class _Saver:
+    """Writes checkpoints, at most one for each update."""
+
+    def __init__(self, folder: Path, state: TrainState, identity: dict[str, Any], seconds: float) -> None:
+        self._folder, self._state, self._identity, self._seconds = folder, state, identity, seconds
+        self._last, self._saved = time.monotonic(), -1
+
+    def due(self) -> bool:
+        return bool(self._seconds) and time.monotonic() - self._last >= self._seconds
+
+    def save(self, cursor: Cursor) -> None:
+        if cursor.step in (0, self._saved):
+            return
+        save_checkpoint(self._folder, self._state.tensors(), cursor, self._identity)
+        self._last, self._saved = time.monotonic(), cursor.step

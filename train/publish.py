@@ -1,0 +1,160 @@
+"""Stages 8 and 9 together: parity gate, scores on the test part, and the model directory, written atomically."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save
+
+from container import artifact
+from container.artifact import CleanUp, Decoding, Manifest, Score, write_atomically
+from container.hyperparameters import Hyperparameters
+from container.paths import Paths
+from container.text import PLACEHOLDERS
+from train.batches import collate, encode
+from train.evaluate import TestSet, make_test_set, score, translate
+from train.export import PARITY_SENTENCES, check_parity, ctranslate2_log_probs, export_ctranslate2
+from train.fit import Fitted
+from train.prepare import Prepared, copy_tokenizer
+from train.progress import Progress
+
+TEST_SOURCES = 2000  # a 95 % interval of about +-1 BLEU
+COMPARED_SOURCES = 500  # translated again in float32, for what quantisation costs
+HURRIED_SOURCES = 100  # when the job was told to stop, there are seconds left
+
+
+def publish(
+    prepared: Prepared,
+    fitted: Fitted,
+    hp: Hyperparameters,
+    paths: Paths,
+    progress: Progress,
+    *,
+    hurried: bool,
+) -> artifact.Artifact:
+    """Export, check, score and write `/opt/ml/model`; the metrics also go to `/opt/ml/output/data/metrics.json`."""
+    with artifact.staging(paths.model) as folder, tempfile.TemporaryDirectory() as scratch:
+        float32 = Path(scratch)
+        export_ctranslate2(fitted.weights, fitted.config, prepared.tokenizer, float32, quantization="float32")
+        parity = parity_with_keras(prepared, fitted, hp, float32)
+        progress.say(f"the export agrees with the Keras model within {parity:.1e} in log-probability a token")
+        export_ctranslate2(
+            fitted.weights,
+            fitted.config,
+            prepared.tokenizer,
+            folder / artifact.CTRANSLATE2,
+            quantization=hp.quantization,
+        )
+        copy_tokenizer(prepared, folder / artifact.TOKENIZER)
+        (folder / artifact.WEIGHTS).write_bytes(
+            save(fitted.weights, metadata={"config": json.dumps(asdict(fitted.config))})
+        )
+        test_set = make_test_set(prepared.corpus.test, HURRIED_SOURCES if hurried else TEST_SOURCES)
+        scores = _scores(prepared, hp, folder / artifact.CTRANSLATE2, float32, test_set, progress, hurried)
+        manifest = _manifest(prepared, fitted, hp, scores, parity, stopped=hurried)
+        published = artifact.publish(folder, paths.model, manifest)
+    paths.output_data.mkdir(parents=True, exist_ok=True)
+    report = {"history": progress.history, "scores": {name: s.model_dump() for name, s in scores.items()}}
+    write_atomically(paths.output_data / "metrics.json", json.dumps(report, indent=1).encode())
+    return published
+
+
+def parity_with_keras(prepared: Prepared, fitted: Fitted, hp: Hyperparameters, exported: Path) -> float:
+    """Largest difference in log-probability of a token between the float32 export and the Keras model in float32."""
+    corpus = prepared.corpus
+    pairs = (corpus.test + corpus.validation or corpus.train)[:PARITY_SENTENCES]
+    encoded, _ = encode(pairs, prepared.tokenizer, hp.max_len)
+    fitted.evaluator.load(fitted.weights)
+    ours, source_pieces, target_pieces = [], [], []
+    for start in range(0, len(encoded), 32):
+        batch = collate(encoded, np.arange(start, min(start + 32, len(encoded))))
+        for nll, source, target in zip(fitted.evaluator.token_nll(batch), batch.source, batch.target, strict=True):
+            ours.append(-nll[target[1:] != 0])
+            source_pieces.append(_pieces(prepared, source[source != 0][:-1]))
+            target_pieces.append(_pieces(prepared, target[target != 0][1:-1]))
+    return check_parity(ours, ctranslate2_log_probs(exported, source_pieces, target_pieces))
+
+
+def _pieces(prepared: Prepared, ids: np.ndarray) -> list[str]:
+    return [prepared.tokenizer.id_to_piece(int(index)) for index in ids]
+
+
+def _scores(
+    prepared: Prepared,
+    hp: Hyperparameters,
+    model: Path,
+    float32: Path,
+    test_set: TestSet,
+    progress: Progress,
+    hurried: bool,
+) -> dict[str, Score]:
+    if not test_set.sources:
+        progress.say("there is no test part, so nothing is scored")
+        return {}
+
+    def scores_of(folder: Path, sentences: TestSet) -> dict[str, Score]:
+        hypotheses = translate(
+            folder,
+            prepared.tokenizer,
+            sentences.sources,
+            beam_size=hp.beam_size,
+            length_penalty=hp.length_penalty,
+            max_length=hp.max_len + 1,
+            threads=os.cpu_count() or 1,
+        )
+        return score(hypotheses, sentences)
+
+    scores = scores_of(model, test_set)
+    progress.metrics(test_bleu=scores["bleu"].value, test_chrf=scores["chrf"].value)
+    if hp.quantization != "float32" and not hurried:
+        few = make_test_set(prepared.corpus.test, COMPARED_SOURCES)
+        lost = scores_of(float32, few)["bleu"].value - scores_of(model, few)["bleu"].value
+        progress.say(f"{hp.quantization} loses {lost:+.2f} BLEU against float32 on {len(few.sources)} test sentences")
+        scores["bleu_lost_by_quantization"] = Score(value=round(lost, 2), signature=scores["bleu"].signature)
+    return scores
+
+
+def _manifest(
+    prepared: Prepared,
+    fitted: Fitted,
+    hp: Hyperparameters,
+    scores: dict[str, Score],
+    parity: float,
+    *,
+    stopped: bool,
+) -> Manifest:
+    corpus = prepared.corpus
+    return Manifest(
+        source_lang=hp.source_lang,
+        target_lang=hp.target_lang,
+        placeholders=PLACEHOLDERS,
+        decoding=Decoding(
+            beam_size=hp.beam_size,
+            length_penalty=hp.length_penalty,
+            max_source_length=hp.max_len,
+            max_target_length=2 * hp.max_len,
+        ),
+        clean_up=CleanUp(clean_dots=hp.clean_dots, non_breaking_prefixes=prepared.prefixes.source),
+        hyperparameters=hp.model_dump(mode="json"),
+        corpus={
+            "fingerprint": corpus.fingerprint,
+            "train_pairs": len(corpus.train),
+            "validation_pairs": len(corpus.validation),
+            "test_pairs": len(corpus.test),
+            "left_out": corpus.dropped,
+        },
+        scores=scores,
+        training={
+            "updates": fitted.cursor.step,
+            "epochs": fitted.cursor.epoch,
+            "seconds": round(fitted.cursor.seconds, 1),
+            "precision": fitted.config.precision,
+            "stopped_early": stopped,
+            "parity": parity,
+        },
+    )

@@ -1,0 +1,68 @@
+"""Stage 2. One joint SentencePiece vocabulary for both languages, trained on the training part only."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import sentencepiece
+
+from container.artifact import write_atomically
+from container.errors import HyperparameterError
+from container.text import PLACEHOLDERS, language_tag
+
+PAD, UNK, BOS, EOS = 0, 1, 2, 3
+TRAINING_SENTENCES = 2_000_000  # a sample is enough for a vocabulary, and bounds memory
+THREADS = 4  # fixed, not the machine's: the sums of the EM algorithm depend on it, and so does the vocabulary
+
+
+def train_tokenizer(texts: Iterable[str], path: Path, *, vocab_size: int, languages: tuple[str, str]) -> int:
+    """Train a unigram vocabulary of at most `vocab_size` pieces, write it to `path`, return its size V.
+
+    Kudo 2018 (arXiv:1804.10959), with byte fallback: no text is ever unknown. Ids 0 to 3 are pad, unk,
+    bos, eos; the language tags are control symbols (never made from text), the placeholders are
+    user-defined symbols (always one piece). A corpus too small for `vocab_size` gets fewer pieces.
+    """
+    model = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(texts),
+            model_writer=model,
+            model_type="unigram",
+            vocab_size=vocab_size,
+            hard_vocab_limit=False,
+            character_coverage=0.9999,
+            byte_fallback=True,
+            normalization_rule_name="nfkc",
+            input_sentence_size=TRAINING_SENTENCES,
+            shuffle_input_sentence=True,
+            num_threads=THREADS,
+            pad_id=PAD,
+            unk_id=UNK,
+            bos_id=BOS,
+            eos_id=EOS,
+            control_symbols=[language_tag(language) for language in languages],
+            user_defined_symbols=list(PLACEHOLDERS),
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        raise HyperparameterError(
+            f"vocab_size={vocab_size} is too small for this corpus (SentencePiece: {_reason(error)}): "
+            "256 byte pieces, the reserved symbols and every frequent character need a place; give 1000 or more."
+        ) from error
+    write_atomically(path, model.getvalue())
+    return load_tokenizer(path).get_piece_size()
+
+
+def _reason(error: RuntimeError) -> str:
+    return str(error).split("] ")[-1].strip().rstrip(".")
+
+
+def load_tokenizer(path: Path) -> sentencepiece.SentencePieceProcessor:
+    return sentencepiece.SentencePieceProcessor(model_file=str(path))
+
+
+def pieces(tokenizer: sentencepiece.SentencePieceProcessor) -> list[str]:
+    """The V pieces in id order, as CTranslate2 wants its vocabulary."""
+    return [tokenizer.id_to_piece(index) for index in range(tokenizer.get_piece_size())]
