@@ -39,9 +39,6 @@ RUN cd /opt/program \
     && PYTHONHASHSEED=0 python3 -m compileall -q --invalidation-mode checked-hash .
 
 FROM python:3.11-slim-bookworm
-LABEL org.opencontainers.image.title="sagemaker-nmt-container" \
-      org.opencontainers.image.description="Trains and serves a translation model on Amazon SageMaker" \
-      org.opencontainers.image.licenses="GPL-3.0-only"
 RUN apt-get update \
     && apt-get install -y --no-install-recommends nginx \
     && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log
@@ -56,5 +53,11 @@ WORKDIR /opt/program
 EXPOSE 8080
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=program /opt/program /opt/program
+# The capability label: in an endpoint of several containers each listens on a port of its own, and
+# CreateModel asks for this promise.
+LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true \
+      org.opencontainers.image.title="sagemaker-nmt-container" \
+      org.opencontainers.image.description="Trains and serves a translation model on Amazon SageMaker" \
+      org.opencontainers.image.licenses="GPL-3.0-only"
 # No ENTRYPOINT: SageMaker passes `train` or `serve` as the command; SDK v3 passes nothing to train.
 CMD ["train"]
