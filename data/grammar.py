@@ -79,8 +79,7 @@ def sample() -> list[Row]:
     rows = [(*pair, "hand", "test") for pair in hand_test] + [(*pair, "hand", "train") for pair in hand_train]
     for template in TEST_TEMPLATES:
         rows += [
-            (*pair, template.name, "test")
-            for pair in quota(template, TEST_PER_TEMPLATE, taken_english, taken_spanish)
+            (*pair, template.name, "test") for pair in quota(template, TEST_PER_TEMPLATE, taken_english, taken_spanish)
         ]
     for template in TRAIN_TEMPLATES:
         rows += [

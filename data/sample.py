@@ -34,12 +34,8 @@ def write_channels(directory: Path) -> dict[Path, int]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description="Lay the embedded corpus out as the channels training and test."
-    )
-    parser.add_argument(
-        "directory", type=Path, help="where the two channels go, as /opt/ml/input/data in a job"
-    )
+    parser = argparse.ArgumentParser(description="Lay the embedded corpus out as the channels training and test.")
+    parser.add_argument("directory", type=Path, help="where the two channels go, as /opt/ml/input/data in a job")
     for path, pairs in write_channels(parser.parse_args(arguments).directory).items():
         print(f"{path}: {pairs} pairs")
 

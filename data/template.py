@@ -48,9 +48,7 @@ class Template:
         """Up to `limit` random pairs, the same in every Python version: only `random()` promises that."""
         generator = random.Random(self.name)
         for _ in range(limit):
-            scene: Scene = {
-                slot: table[int(generator.random() * len(table))] for slot, table in self.tables.items()
-            }
+            scene: Scene = {slot: table[int(generator.random() * len(table))] for slot, table in self.tables.items()}
             if self.where(scene):
                 yield self.pair(scene)
 

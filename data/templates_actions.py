@@ -34,20 +34,15 @@ SKILLS = starting(
 )
 PLEASURES = starting(
     ACTIVITIES,
-    "read; learn; play; watch; sing; dance; draw; swim; walk; ride; visit; pick; bake; "
-    "travel; write; do; run",
+    "read; learn; play; watch; sing; dance; draw; swim; walk; ride; visit; pick; bake; travel; write; do; run",
 )
 
 TEMPLATES = [
     # tenses
     Template("habit", "{s} {v:present} {t}.", "{s} {v:present} {t}.", s=SUBJECTS, v=ACTIONS, t=FREQUENT_DAYS),
     Template("always", "{s} always {v:present}.", "{s} siempre {v:present}.", s=SUBJECTS, v=ACTIONS),
-    Template(
-        "never", "{s} never {v:present} {t}.", "{s} nunca {v:present} {t}.", s=SUBJECTS, v=ACTIONS, t=CALENDAR
-    ),
-    Template(
-        "no_longer", "{s} {do:present} not {v:base} anymore.", "{s} ya no {v:present}.", s=SUBJECTS, v=ACTIONS
-    ),
+    Template("never", "{s} never {v:present} {t}.", "{s} nunca {v:present} {t}.", s=SUBJECTS, v=ACTIONS, t=CALENDAR),
+    Template("no_longer", "{s} {do:present} not {v:base} anymore.", "{s} ya no {v:present}.", s=SUBJECTS, v=ACTIONS),
     Template("past", "{s} {v:past} {t}.", "{s} {v:preterite} {t}.", s=SUBJECTS, v=ACTIONS, t=PAST_DAYS),
     Template(
         "past_negative",
@@ -88,9 +83,7 @@ TEMPLATES = [
         s=SUBJECTS,
         v=ACTIVITIES,
     ),
-    Template(
-        "perfect", "{s} {have:present} already {v:participle}.", "{s} ya {v:perfect}.", s=SUBJECTS, v=ACTIONS
-    ),
+    Template("perfect", "{s} {have:present} already {v:participle}.", "{s} ya {v:perfect}.", s=SUBJECTS, v=ACTIONS),
     Template(
         "just",
         "{s} {have:present} just {v:participle}.",
@@ -184,9 +177,7 @@ TEMPLATES = [
         v=ACTIONS,
         t=FREQUENT_DAYS,
     ),
-    Template(
-        "ask_past", "Did {s} {v:base} {t}?", "¿{s} {v:preterite} {t}?", s=OTHERS, v=ACTIONS, t=PAST_DAYS
-    ),
+    Template("ask_past", "Did {s} {v:base} {t}?", "¿{s} {v:preterite} {t}?", s=OTHERS, v=ACTIONS, t=PAST_DAYS),
     Template(
         "ask_why",
         "Why {do:present} {s} want to {v:base}?",
@@ -208,9 +199,7 @@ TEMPLATES = [
         v=ACTIONS,
         t=FUTURE_DAYS,
     ),
-    Template(
-        "let_us", "Let's {v:base s} {t}.", "Vamos a {v:infinitive s} {t}.", s=WE, v=ACTIONS, t=FUTURE_DAYS
-    ),
+    Template("let_us", "Let's {v:base s} {t}.", "Vamos a {v:infinitive s} {t}.", s=WE, v=ACTIONS, t=FUTURE_DAYS),
     Template(
         "do_not",
         "Please do not {v:base} {t}.",
@@ -261,7 +250,5 @@ TEMPLATES = [
         w=ACTIVITIES,
         where=distinct("v", "w", "s", "p"),
     ),
-    Template(
-        "is_fun", "It is fun to {v:base} {t}.", "Es divertido {v:infinitive} {t}.", v=PLEASURES, t=FREQUENCIES
-    ),
+    Template("is_fun", "It is fun to {v:base} {t}.", "Es divertido {v:infinitive} {t}.", v=PLEASURES, t=FREQUENCIES),
 ]

@@ -111,9 +111,7 @@ TEMPLATES = [
         s=[*PRONOUNS, *ANY_AGE],
         n=AGES,
     ),
-    Template(
-        "need", "{s} {be:past} {n} {t}.", "{s} {tener:imperfect} {n} {t}.", s=SUBJECTS, n=NEEDS, t=SHORT_PAST
-    ),
+    Template("need", "{s} {be:past} {n} {t}.", "{s} {tener:imperfect} {n} {t}.", s=SUBJECTS, n=NEEDS, t=SHORT_PAST),
     Template(
         "hurts",
         "{p:possessive} {b} hurts {t}.",

@@ -195,12 +195,8 @@ TEMPLATES = [
         d=PET_TRAITS,
         where=distinct("n", "m"),
     ),
-    Template(
-        "opens", "{p:the} opens {c} {t}.", "{p:the} abre {c} {t}.", p=OPEN_PLACES, c=CLOCK, t=FREQUENCIES[4:9]
-    ),
-    Template(
-        "leaves", "{n:the} to {p} leaves {c}.", "{n:the} a {p} sale {c}.", n=VEHICLES, p=CITIES, c=CLOCK
-    ),
+    Template("opens", "{p:the} opens {c} {t}.", "{p:the} abre {c} {t}.", p=OPEN_PLACES, c=CLOCK, t=FREQUENCIES[4:9]),
+    Template("leaves", "{n:the} to {p} leaves {c}.", "{n:the} a {p} sale {c}.", n=VEHICLES, p=CITIES, c=CLOCK),
     Template("weather", "{w} in {p} {t}.", "{w} en {p} {t}.", w=WEATHER, p=CITIES, t=FUTURE_TIMES[:5]),
     Template(
         "climate",
@@ -210,9 +206,7 @@ TEMPLATES = [
         p=[*CITIES, *COUNTRIES],
         t=SEASONS,
     ),
-    Template(
-        "how_to_get", "How do I get to {p:the} {t}?", "¿Cómo llego a {p:the} {t}?", p=PLACES, t=CITY_TRANSPORT
-    ),
+    Template("how_to_get", "How do I get to {p:the} {t}?", "¿Cómo llego a {p:the} {t}?", p=PLACES, t=CITY_TRANSPORT),
     Template(
         "traveled",
         "{s} {travel:past} to {c} with {p:object}.",

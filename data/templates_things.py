@@ -58,9 +58,7 @@ TEMPLATES = [
         c=FIRST,
         d=SECOND,
     ),
-    Template(
-        "quality_these", "{n:these} are very {c}.", "{n:these} son muy {c:n plural}.", n=THINGS, c=QUALITIES
-    ),
+    Template("quality_these", "{n:these} are very {c}.", "{n:these} son muy {c:n plural}.", n=THINGS, c=QUALITIES),
     Template(
         "compare_things",
         "{n:this} is {c:more} than {m:that}.",
@@ -104,13 +102,9 @@ TEMPLATES = [
         o=OWNERS,
         mine=[MINE],
     ),
-    Template(
-        "cost", "{n:the c} costs {k} euros.", "{n:the c} cuesta {k} euros.", n=GOODS, c=COLORS, k=NUMBERS
-    ),
+    Template("cost", "{n:the c} costs {k} euros.", "{n:the c} cuesta {k} euros.", n=GOODS, c=COLORS, k=NUMBERS),
     # where things are, in what state: estar, hay
-    Template(
-        "where_thing", "{n:the} is {w} {m:the}.", "{n:the} está {w} {m:the}.", n=PORTABLE, w=WHERE, m=SURFACES
-    ),
+    Template("where_thing", "{n:the} is {w} {m:the}.", "{n:the} está {w} {m:the}.", n=PORTABLE, w=WHERE, m=SURFACES),
     Template(
         "where_place",
         "{p:the} is {w} {q:the}.",
@@ -128,9 +122,7 @@ TEMPLATES = [
         n=PORTABLE,
         c=COLORS,
     ),
-    Template(
-        "there_is", "There is {n:a c} in {r:the}.", "Hay {n:a c} en {r:the}.", n=INDOORS, c=COLORS, r=ROOMS
-    ),
+    Template("there_is", "There is {n:a c} in {r:the}.", "Hay {n:a c} en {r:the}.", n=INDOORS, c=COLORS, r=ROOMS),
     Template(
         "how_many",
         "How many {n:plural} are there {w} {m:the}?",
