@@ -44,7 +44,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where a run stands: `step` updates done, the next batch is number `batch` of `epoch`; `seconds` spent stepping."""
+    """Where a run stands: `step` updates done, the next batch is number `batch` of `epoch`; `seconds` of stepping."""
 
     step: int = 0
     epoch: int = 0

@@ -80,7 +80,7 @@ class Linear(keras.layers.Layer):
 
 
 class LayerNorm(keras.layers.Layer):
-    """x [N, D] -> [N, D], each row to mean 0 and variance 1, then gamma and beta (Ba et al. 2016). In float32 inside."""
+    """x [N, D] -> [N, D], each row to mean 0, variance 1, then gamma and beta (Ba et al. 2016). Float32 inside."""
 
     def __init__(self, d_model: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

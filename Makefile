@@ -1,0 +1,44 @@
+# Each line here is something a person could type. `make` alone lists what there is.
+# Everything runs in .venv, made from the locks in requirements/; nothing is installed into it by hand.
+
+DATA ?= sample        # sample | tatoeba | PATH.tsv
+PYTHON ?= python3
+IMAGE ?= sagemaker-nmt
+
+.PHONY: help demo serve test check image docs lock resolve
+help:
+	@echo "make demo                 train on the embedded sample, serve it, translate ten sentences (5 minutes)"
+	@echo "make demo DATA=tatoeba    the same on the Tatoeba English-Spanish corpus (40 minutes)"
+	@echo "make test                 every test; those that need Docker run where there is an engine"
+	@echo "make check                ruff, mypy, shellcheck"
+	@echo "make image                build the Docker image"
+	@echo "make docs                 write the tables in docs/ again from the schemas"
+	@echo "make lock                 resolve pyproject.toml into requirements/*.txt again"
+	@echo "make resolve              prove that the locks resolve on Python 3.11, 3.12 and 3.13"
+
+demo:
+	local_test/setup.sh runtime
+	.venv/bin/python -m local_test.demo --data $(DATA)
+
+test:
+	local_test/setup.sh test
+	.venv/bin/python -m pytest $(TESTS)
+
+check:
+	local_test/setup.sh test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy container train serve data local_test
+	git ls-files -z '*.sh' container/bin .ci/run | xargs -0 .venv/bin/shellcheck
+
+image:
+	docker build --tag $(IMAGE) .
+
+docs:
+	.venv/bin/python -m container.describe docs/hyperparameters.md
+
+lock:
+	requirements/lock.sh
+
+resolve:
+	requirements/resolve.sh
