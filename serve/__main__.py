@@ -29,6 +29,7 @@ from serve.settings import Settings
 
 PROGRAM = Path(__file__).resolve().parent.parent  # the folder that holds container/ and serve/
 RUN_FOLDERS = "/tmp"  # the one place that is writable in every mode, and short: a socket path has 107 bytes
+SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin")  # where nginx is, and a user's PATH may not look
 DRAIN_SECONDS = 27.0  # gunicorn's graceful_timeout and a little; SageMaker kills after 30
 QUIT_SECONDS = 1.5
 ORPHAN_SECONDS = 3.0  # for gunicorn once nginx is dead: nobody waits for its answers
@@ -47,7 +48,7 @@ def main() -> int:
         signal.signal(number, lambda received, _: signals.put(received))
     try:
         settings = Settings.from_environment()
-        nginx = find_nginx()
+        nginx = find_nginx(os.pathsep.join((os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS)))
         check_port(settings.port)
         open_artifact(Paths.from_environment().model)
         with run_folder() as folder:
@@ -58,9 +59,9 @@ def main() -> int:
     return 0
 
 
-def find_nginx() -> str:
-    """nginx's path; `PlatformError` where there is none. Debian keeps it where a user's PATH may not look."""
-    found = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
+def find_nginx(folders: str) -> str:
+    """nginx's path in `folders` (as in PATH) ; `PlatformError` where there is none."""
+    found = shutil.which("nginx", path=folders)
     if found is None:
         raise PlatformError("nginx is not installed: run `apt-get install nginx-light`, or use the image.")
     return found
@@ -110,9 +111,7 @@ def render_nginx(folder: Path, settings: Settings) -> str:
     # Started as root, nginx would give up root in its worker and could not enter the folder, which is root's.
     user = f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""
     template = NginxTemplate((PROGRAM / "container" / "nginx.conf").read_text())
-    return template.substitute(
-        user=user, run_dir=folder, port=settings.port, max_body_mb=settings.max_body_mb
-    )
+    return template.substitute(user=user, run_dir=folder, port=settings.port, max_body_mb=settings.max_body_mb)
 
 
 def start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:

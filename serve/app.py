@@ -38,9 +38,7 @@ def create_app(service: Service) -> Flask:
             answer_in = formats.accepted(request.headers.get("Accept"), media)
             if request.content_encoding not in (None, "", "identity"):
                 encoding = request.content_encoding[:40]
-                raise errors.UnsupportedMediaType(
-                    f"The content encoding {encoding!r} is not read: send plain bytes."
-                )
+                raise errors.UnsupportedMediaType(f"The content encoding {encoding!r} is not read: send plain bytes.")
             parsed = formats.read(request.get_data(cache=False), media, charset)
             g.records = len(parsed.items)
             translations = service.translate(parsed.items)

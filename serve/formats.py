@@ -50,9 +50,7 @@ def content_type(header: str) -> tuple[str, str]:
     media, options = parse_options_header(header or JSON)
     media = ALIASES.get(media.lower(), media.lower())
     if media not in READERS:
-        raise UnsupportedMediaType(
-            f"The content type {media!r} is not read: send one of {', '.join(READERS)}."
-        )
+        raise UnsupportedMediaType(f"The content type {media!r} is not read: send one of {', '.join(READERS)}.")
     charset = options.get("charset", "utf-8")
     try:
         known = codecs.lookup(charset).name
@@ -188,9 +186,7 @@ def _entry(item: Item, translation: Translation, name: str) -> dict[str, Any]:
     if item.parameters.return_scores:
         entry["score"] = best.score
     if item.parameters.num_hypotheses > 1:
-        entry["hypotheses"] = [
-            {"translation": each.text, "score": each.score} for each in translation.hypotheses
-        ]
+        entry["hypotheses"] = [{"translation": each.text, "score": each.score} for each in translation.hypotheses]
     if translation.warning:
         entry["warning"] = translation.warning
     return entry

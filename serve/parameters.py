@@ -33,15 +33,11 @@ class Parameters(BaseModel):
     beam_size: int | None = Field(
         default=None, ge=1, le=MAX_BEAM, description="beams searched; 1 is greedy and fastest"
     )
-    num_hypotheses: int = Field(
-        default=1, ge=1, le=MAX_BEAM, description="translations to answer; at most beam_size"
-    )
+    num_hypotheses: int = Field(default=1, ge=1, le=MAX_BEAM, description="translations to answer; at most beam_size")
     length_penalty: float | None = Field(
         default=None, ge=0, le=5, description="the score is log-probability / length ** length_penalty"
     )
-    max_length: int | None = Field(
-        default=None, ge=1, le=1024, description="target tokens after which decoding stops"
-    )
+    max_length: int | None = Field(default=None, ge=1, le=1024, description="target tokens after which decoding stops")
     return_scores: bool = Field(default=False, description="answer each translation's score")
 
     def options(self, decoding: Decoding) -> Options:
@@ -55,7 +51,7 @@ class Parameters(BaseModel):
 
 
 def read_parameters(given: Any, where: str, base: Parameters | None = None) -> Parameters:
-    """Validate `given` on top of `base`; `where` is its place in the body, for the message of a `UserError`."""
+    """Validate `given` on top of `base`; `where` is its place in the body, for a `UserError`'s message."""
     if not isinstance(given, dict):
         raise UserError(f'`{where}` is {kind_of_json(given)}: give an object such as {{"beam_size": 4}}.')
     check_names(given, Parameters.model_fields, where)

@@ -111,9 +111,7 @@ class CTranslate2Predictor:
         )
         return [self._translation(*pair, options) for pair in zip(sources, results, strict=True)]
 
-    def _translation(
-        self, source: Source, result: ctranslate2.TranslationResult, options: Options
-    ) -> Translation:
+    def _translation(self, source: Source, result: ctranslate2.TranslationResult, options: Options) -> Translation:
         # The same rules as for input: a byte-fallback piece must not break the one line of an answer.
         hypotheses = tuple(
             Hypothesis(text_rules.normalise(self._tokenizer.decode(tokens)), score)

@@ -47,7 +47,5 @@ class Settings:
 def _number(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = environment.get(name) or str(default)
     if not text.isascii() or not text.isdecimal() or not low <= int(text) <= high:
-        raise UserError(
-            f"The environment variable {name} is {text!r}: give a whole number from {low} to {high}."
-        )
+        raise UserError(f"The environment variable {name} is {text!r}: give a whole number from {low} to {high}.")
     return int(text)

@@ -13,33 +13,7 @@ from container.artifact import CTRANSLATE2, TOKENIZER, Artifact, Decoding, Manif
 from container.text import PLACEHOLDERS, language_tag
 
 D, FFN, SEED = 16, 32, 1
-WORDS = tuple(
-    [
-        "I",
-        "you",
-        "we",
-        "they",
-        "see",
-        "eat",
-        "buy",
-        "a",
-        "the",
-        "dog",
-        "cat",
-        "book",
-        "house",
-        "green",
-        "red",
-        "big",
-        "small",
-        "now",
-        ".",
-        "?",
-        "!",
-        ",",
-        "Hello",
-    ]
-)
+WORDS = "I you we they see eat buy a the dog cat book house green red big small now . ? ! , Hello"
 
 
 def write_tiny_model(destination: Path, decoding: Decoding | None = None) -> Artifact:
@@ -60,7 +34,7 @@ def write_tiny_model(destination: Path, decoding: Decoding | None = None) -> Art
 
 
 def _tokenizer(path: Path, generator: np.random.Generator) -> sentencepiece.SentencePieceProcessor:
-    sentences = (" ".join(generator.choice(WORDS, size=6)) for _ in range(300))
+    sentences = (" ".join(generator.choice(WORDS.split(), size=6)) for _ in range(300))
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=sentences,
@@ -76,9 +50,7 @@ def _tokenizer(path: Path, generator: np.random.Generator) -> sentencepiece.Sent
     return sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
 
 
-def _engine(
-    folder: Path, tokenizer: sentencepiece.SentencePieceProcessor, generator: np.random.Generator
-) -> None:
+def _engine(folder: Path, tokenizer: sentencepiece.SentencePieceProcessor, generator: np.random.Generator) -> None:
     spec = ctranslate2.specs.TransformerSpec.from_config((1, 1), 2, pre_norm=True)
     vocabulary = [tokenizer.id_to_piece(index) for index in range(tokenizer.get_piece_size())]
     spec.register_source_vocabulary(vocabulary)
