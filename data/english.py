@@ -45,6 +45,7 @@ PAST = {  # base form: (past, past participle)
     "send": ("sent", "sent"),
     "set": ("set", "set"),
     "sing": ("sang", "sung"),
+    "sit": ("sat", "sat"),
     "sleep": ("slept", "slept"),
     "speak": ("spoke", "spoken"),
     "sweep": ("swept", "swept"),
@@ -56,7 +57,7 @@ PAST = {  # base form: (past, past participle)
     "wear": ("wore", "worn"),
     "write": ("wrote", "written"),
 }
-DOUBLED = {"chop", "get", "jog", "plan", "put", "run", "shop", "stop", "swim", "cut", "set"}  # run -> running
+DOUBLED = {"chop", "get", "jog", "plan", "put", "run", "shop", "sit", "stop", "swim", "cut", "set"}  # run -> running
 PLURAL = {
     "child": "children",
     "foot": "feet",

@@ -121,24 +121,37 @@ ACTIVITIES = verbs("""
     take care of the baby|cuidar al bebé; rest at home|descansar en casa
     sleep on the sofa|dormir en el sofá; have breakfast in bed|desayunar en la cama
 """)
-# Single moments of a day, many of them reflexive.
+# What has an hour of the day of its own, much of it reflexive.
 ROUTINES = verbs("""
-    get up early|levantarse temprano; get up late|levantarse tarde
-    go to bed early|acostarse temprano; go to bed late|acostarse tarde
-    brush {my} teeth|cepillarse los dientes; wash {my} hands|lavarse las manos
-    take a shower|ducharse; get dressed|vestirse; sit by the window|sentarse junto a la ventana
-    comb {my} hair|peinarse; stay at home|quedarse en casa
+    get up early|levantarse temprano; get up late|levantarse tarde; go to bed early|acostarse temprano
+    go to bed late|acostarse tarde; wake up early|despertarse temprano; stay at home|quedarse en casa
     have lunch at work|almorzar en el trabajo; have dinner at home|cenar en casa
-    go out with friends|salir con amigos; go to the gym|ir al gimnasio
-    go to school by bus|ir a la escuela en autobús; close the windows|cerrar las ventanas
-    open the door|abrir la puerta; set the table|poner la mesa; turn off the lights|apagar las luces
+    go out with friends|salir con amigos; go to the gym|ir al gimnasio; come home late|volver tarde a casa
+    go to school by bus|ir a la escuela en autobús; take the subway|tomar el metro
     send an email|enviar un correo; call the doctor|llamar al médico; order a pizza|pedir una pizza
-    take out the trash|sacar la basura; bring flowers|traer flores
-    prepare the lesson|preparar la clase; come home late|volver tarde a casa
-    wake up early|despertarse temprano; serve the coffee|servir el café
-    take the subway|tomar el metro; rest after lunch|descansar después de comer
+    set the table|poner la mesa; take out the trash|sacar la basura; bring flowers|traer flores
+    prepare the lesson|preparar la clase; rest after lunch|descansar después de comer
+""")
+# What everybody does without a date.
+GESTURES = verbs("""
+    brush {my} teeth|cepillarse los dientes; wash {my} hands|lavarse las manos; take a shower|ducharse
+    get dressed|vestirse; comb {my} hair|peinarse; sit by the window|sentarse junto a la ventana
+    close the windows|cerrar las ventanas; open the door|abrir la puerta
+    turn off the lights|apagar las luces; serve the coffee|servir el café
 """)
 ACTIONS = [*ACTIVITIES, *ROUTINES]
+ERRANDS = named(
+    ROUTINES,
+    "send an email; call the doctor; order a pizza; set the table; take out the trash; bring flowers; "
+    "prepare the lesson",
+)
+CHORES = starting(
+    ACTIVITIES,
+    "make; cook; wash; clean; sweep; iron; water; cut; paint; repair; feed; buy; pay; bake; peel; do; count; "
+    "help; pick",
+)
+COMPLETED = [*CHORES, *ERRANDS, *GESTURES, *starting(ACTIVITIES, "read; write; watch; eat; drink; draw; sell")]
+UNDATED = [*ACTIONS, *GESTURES]
 
 FREQUENCIES = plain("""
     every day|todos los días; every morning|todas las mañanas; every afternoon|todas las tardes

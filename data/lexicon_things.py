@@ -31,7 +31,8 @@ CLOTHES = nouns("""
 WORN_BY_ALL = without(CLOTHES, "skirt; dress; tie")
 THINGS = [*OBJECTS, *FURNITURE, *CLOTHES]
 PORTABLE = [*OBJECTS, *CLOTHES]
-GOODS = without(THINGS, "letter; photo; ticket; door; key; wardrobe")
+GOODS = without(THINGS, "letter; photo; ticket; door; key; wardrobe; newspaper; map")
+COLORED = without(PORTABLE, "photo; letter; newspaper; knife; map; ticket; spoon; envelope; mirror")
 LOSABLE = without(
     PORTABLE,
     "plate; knife; spoon; candle; box; bottle; blanket; cup; brush; basket; newspaper; envelope",
@@ -59,7 +60,7 @@ FOODS = nouns("""
     bread|pan|m; rice|arroz|m; cheese|queso|m; soup|sopa|f; meat|carne|f; fish|pescado|m
     salad|ensalada|f; chicken|pollo|m; cake|pastel|m; chocolate|chocolate|m; ice cream|helado|m
     ham|jamón|m; honey|miel|f; butter|mantequilla|f; jam|mermelada|f; pasta|pasta|f; fruit|fruta|f
-    yogurt|yogur|m; tortilla|tortilla|f
+    yogurt|yogur|m
 """)
 DRINKS = nouns("""
     water|agua|f; milk|leche|f; coffee|café|m; tea|té|m; wine|vino|m; beer|cerveza|f

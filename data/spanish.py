@@ -230,8 +230,9 @@ def a(noun: str, gender: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Contractions (al, del), y -> e, o -> u, one space between words, a capital after ¿ or ¡."""
+    """Contractions (al, del), y -> e, o -> u, one space between words, a capital in front."""
     text = re.sub(r"\s+([,.?!])", r"\1", " ".join(text.split()))
+    text = re.sub(r"([¿¡])\s+", r"\1", text)  # where a pronoun is left out
     text = re.sub(r"\b([Aa]|[Dd]e) el\b", lambda m: m[1] + "l", text)
     text = re.sub(r"\by (?=h?[ií](?!e))", "e ", text)
     text = re.sub(r"\bo (?=h?[oó])", "u ", text)

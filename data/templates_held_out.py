@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from data.lexicon import (
     ACTIONS,
-    ACTIVITIES,
+    CHORES,
+    ERRANDS,
     FUTURE_DAYS,
     FUTURE_TIMES,
     PAST_DAYS,
@@ -15,9 +16,9 @@ from data.lexicon import (
     THIRD,
     named,
 )
-from data.lexicon_things import COLORS, FEELINGS, GOODS, PLACES, PORTABLE, PRODUCE, SHOP_QUALITIES, SURFACES
+from data.lexicon_things import COLORED, COLORS, FEELINGS, GOODS, PLACES, PRODUCE, SHOP_QUALITIES, SURFACES
 from data.template import Template, distinct
-from data.templates_actions import OTHERS
+from data.templates_actions import OTHERS, PLEASURES
 from data.templates_places import PETS, SHOPS
 from data.templates_things import WHERE
 
@@ -29,8 +30,8 @@ TEMPLATES = [
         "{s} {want:present} to {v:base}, but {s:again} {have:present} to {w:base}.",
         "{s} {querer:present} {v:infinitive}, pero {tener:present} que {w:infinitive}.",
         s=SUBJECTS,
-        v=ACTIVITIES,
-        w=ACTIONS,
+        v=PLEASURES,
+        w=[*CHORES, *ERRANDS],
         where=distinct("v", "w"),
     ),
     Template(
@@ -49,7 +50,7 @@ TEMPLATES = [
         "where_colored",
         "{n:the c} is {w} {m:the}.",
         "{n:the c} está {w} {m:the}.",
-        n=PORTABLE,
+        n=COLORED,
         c=COLORS,
         w=WHERE,
         m=SURFACES,
@@ -68,7 +69,7 @@ TEMPLATES = [
         "{s} cannot {v:base} because {s:again} {be:present} very {c}.",
         "{s} no {poder:present} {v:infinitive} porque {estar:present} muy {c:s}.",
         s=SUBJECTS,
-        v=ACTIONS,
+        v=[*PLEASURES, *CHORES],
         c=REASONS,
     ),
     Template(
@@ -92,7 +93,7 @@ TEMPLATES = [
         "Hay {k} {n:plural c} {w} {m:the}.",
         k=SMALL_NUMBERS,
         c=COLORS,
-        n=PORTABLE,
+        n=COLORED,
         w=WHERE,
         m=SURFACES,
     ),

@@ -14,6 +14,7 @@ from data.lexicon import (
     SINGULAR_PEOPLE,
     SUBJECTS,
     THIRD,
+    without,
 )
 from data.lexicon_things import (
     BODY,
@@ -67,7 +68,7 @@ TEMPLATES = [
         "{s} {be:past} a little {c} {t}.",
         "{s} {estar:imperfect} un poco {c:s} {t}.",
         s=SUBJECTS,
-        c=FEELINGS,
+        c=without(FEELINGS, "happy; calm; excited"),
         t=SHORT_PAST,
     ),
     Template(
@@ -89,8 +90,8 @@ TEMPLATES = [
     ),
     Template(
         "origin",
-        "{s} {be:present} from {c}, but {s:again} {live:present} in {d}.",
-        "{s} {ser:present} de {c}, pero {vivir:present} en {d}.",
+        "{s} {be:present} from {c} and {live:present} in {d}.",
+        "{s} {ser:present} de {c} y {vivir:present} en {d}.",
         s=SUBJECTS,
         c=COUNTRIES,
         d=CITIES,

@@ -79,6 +79,7 @@ SERVINGS = plain("""
 VEHICLES = nouns("""
     train|tren|m; bus|autobús|m; plane|avión|m; flight|vuelo|m
 """)
+OPENING_DAYS = named(FREQUENCIES, "on Mondays; on Saturdays; on Sundays; on weekends; on holidays")
 SHOPS = named(PLACES, "market; supermarket; farm; store")
 
 TEMPLATES = [
@@ -156,7 +157,7 @@ TEMPLATES = [
         "Necesitamos {k} {n:plural} y un poco de {f}.",
         k=SMALL_NUMBERS,
         n=PRODUCE,
-        f=without(FOODS, "cake; tortilla; soup"),
+        f=named(FOODS, "bread; rice; cheese; ham; honey; butter; jam; meat; chocolate"),
     ),
     # animals, places, weather
     Template(
@@ -195,7 +196,7 @@ TEMPLATES = [
         d=PET_TRAITS,
         where=distinct("n", "m"),
     ),
-    Template("opens", "{p:the} opens {c} {t}.", "{p:the} abre {c} {t}.", p=OPEN_PLACES, c=CLOCK, t=FREQUENCIES[4:9]),
+    Template("opens", "{p:the} opens {c} {t}.", "{p:the} abre {c} {t}.", p=OPEN_PLACES, c=CLOCK, t=OPENING_DAYS),
     Template("leaves", "{n:the} to {p} leaves {c}.", "{n:the} a {p} sale {c}.", n=VEHICLES, p=CITIES, c=CLOCK),
     Template("weather", "{w} in {p} {t}.", "{w} en {p} {t}.", w=WEATHER, p=CITIES, t=FUTURE_TIMES[:5]),
     Template(
@@ -230,7 +231,7 @@ TEMPLATES = [
         "{s} {estar:present} esperando a {p} delante de {q:the}.",
         s=SUBJECTS,
         p=OWNERS,
-        q=PLACES,
+        q=[*OPEN_PLACES, *named(PLACES, "station; hotel; hospital")],
         where=apart,
     ),
 ]

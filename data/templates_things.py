@@ -15,6 +15,7 @@ from data.lexicon import (
 )
 from data.lexicon_things import (
     CLOTHES,
+    COLORED,
     COLORS,
     CONDITIONS,
     COUNTED_PEOPLE,
@@ -49,7 +50,9 @@ INDOORS = without(FURNITURE, "car; door; curtain")
 
 TEMPLATES = [
     # what things are like: ser
-    Template("color", "{o:possessive} {n} is {c}.", "{n:the} de {o} es {c:n}.", o=OWNERS, n=THINGS, c=COLORS),
+    Template(
+        "color", "{o:possessive} {n} is {c}.", "{n:the} de {o} es {c:n}.", o=OWNERS, n=[*COLORED, *FURNITURE], c=COLORS
+    ),
     Template(
         "quality_this",
         "{n:this} is {c} but {d}.",
@@ -119,7 +122,7 @@ TEMPLATES = [
         "Where did {s} put {n:the c}?",
         "¿Dónde {poner:preterite} {s} {n:the c}?",
         s=SUBJECTS,
-        n=PORTABLE,
+        n=COLORED,
         c=COLORS,
     ),
     Template("there_is", "There is {n:a c} in {r:the}.", "Hay {n:a c} en {r:the}.", n=INDOORS, c=COLORS, r=ROOMS),
@@ -143,7 +146,7 @@ TEMPLATES = [
         "people_at",
         "There were {k} {n:plural} at {p:the}.",
         "Había {k} {n:plural} en {p:the}.",
-        k=NUMBERS,
+        k=NUMBERS[:11],
         n=COUNTED_PEOPLE,
         p=PLACES,
     ),
@@ -151,7 +154,7 @@ TEMPLATES = [
         "put",
         "Put {n:the c} {w} {m:the}, please.",
         "Pon {n:the c} {w} {m:the}, por favor.",
-        n=PORTABLE,
+        n=COLORED,
         c=COLORS,
         w=WHERE,
         m=SURFACES,
@@ -180,7 +183,7 @@ TEMPLATES = [
         "{s} {necesitar:present} {k} {n:plural c}.",
         s=SUBJECTS,
         k=SMALL_NUMBERS,
-        n=PORTABLE,
+        n=COLORED,
         c=COLORS,
     ),
     Template(
@@ -206,7 +209,7 @@ TEMPLATES = [
         "{s} {give:past} {n:a c} to {p:object}.",
         "{s} {p:dative} {dar:preterite} {n:a c} {p:a}.",
         s=SUBJECTS,
-        n=PORTABLE,
+        n=COLORED,
         c=COLORS,
         p=SUBJECTS,
         where=apart,
@@ -225,7 +228,7 @@ TEMPLATES = [
         "{s} {buy:past} {n:a c}, but {s:again} {lose:past} it {t}.",
         "{s} {comprar:preterite} {n:a c}, pero {n:it} {perder:preterite} {t}.",
         s=SUBJECTS,
-        n=LOSABLE,
+        n=without(COLORED, "plate; cup; candle; basket"),
         c=COLORS,
         t=PAST_TIMES,
     ),
