@@ -185,16 +185,29 @@ def test_an_archive_without_the_text_leaves_nothing_half(content: bytes | None, 
     assert not list((tmp_path / "corpus").iterdir())
 
 
-def test_the_true_corpus(tmp_path: Path) -> None:
+@pytest.fixture
+def true_archive() -> Path:
     places = [os.environ.get("SPA_ENG_ZIP"), ROOT.parent / "shared/data/spa-eng.zip"]
     copies = [Path(place) for place in places if place and Path(place).is_file()]
     if not copies:
         pytest.skip("no copy of spa-eng.zip here; name one in SPA_ENG_ZIP to test the true corpus")
-    result = download(tmp_path, SPA_ENG_ZIP=str(copies[0]))
+    return copies[0]
+
+
+def test_the_true_corpus(true_archive: Path, tmp_path: Path) -> None:
+    result = download(tmp_path, SPA_ENG_ZIP=str(true_archive))
     assert result.returncode == 0, result.stderr
     assert "118964 pairs" in result.stdout
     first = (tmp_path / "spa.tsv").read_text(encoding="utf-8").split("\n", 1)[0]
     assert first == "Go.\tVe."
+
+
+def test_no_hand_written_pair_is_from_tatoeba(true_archive: Path) -> None:
+    """Nothing longer than a stock phrase ("How are you today?") coincides."""
+    with zipfile.ZipFile(true_archive) as archive:
+        tatoeba = set(archive.read("spa-eng/spa.txt").decode().splitlines())
+    pairs = (ROOT / "data/handwritten.tsv").read_text(encoding="utf-8").splitlines()
+    assert not [pair for pair in pairs if len(pair.split("\t")[0].split()) > 4 and pair in tatoeba]
 
 
 def test_the_script_is_clean_for_shellcheck() -> None:

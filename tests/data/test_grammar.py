@@ -65,6 +65,7 @@ def test_spanish_sentence_contracts() -> None:
     assert spanish.sentence("voy a el mercado y hablo de el perro .") == "Voy al mercado y hablo del perro."
     assert spanish.sentence("es simpática y inteligente o honrada.") == "Es simpática e inteligente u honrada."
     assert spanish.sentence("¿agua y hielo?") == "¿Agua y hielo?"
+    assert spanish.sentence("¿ vienes tú ?") == "¿Vienes tú?"
     assert spanish.the("agua", "f") == "el agua"
 
 

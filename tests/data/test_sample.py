@@ -138,3 +138,11 @@ def test_the_channels_hold_the_two_parts(tmp_path: Path) -> None:
     for channel, rows in (("training", TRAIN), ("test", TEST)):
         lines = (tmp_path / "input data" / channel / "sample.tsv").read_text(encoding="utf-8").splitlines()
         assert lines == [f"{english}\t{spanish}" for english, spanish, *_ in rows]
+
+
+def test_the_readme_states_the_true_size() -> None:
+    readme = (grammar.HERE / "README.md").read_text(encoding="utf-8")
+    words = sum(len(row[0].split()) for row in ROWS)
+    assert f"| {len(ROWS):,} | {words:,} | {grammar.SAMPLE.stat().st_size:,} | CC0" in readme
+    for rows in (TRAIN, TEST):
+        assert f"| {len(rows):,} | {sum(row[2] == 'hand' for row in rows):,} hand-written pairs" in readme
