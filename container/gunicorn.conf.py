@@ -1,7 +1,7 @@
 """gunicorn: one worker process, because one process holds one copy of the model, and threads to wait in.
 
-The supervisor (`python -m serve`) sets NMT_RUN_DIR; everything that gunicorn writes goes there, so that a
-read-only root and any user id work.
+The supervisor (`python -m serve`) sets NMT_RUN_DIR, where everything goes that gunicorn writes, so that a
+read-only root and any user id work, and NMT_LISTENER, the descriptor of the socket that nginx connects to.
 """
 
 import os
@@ -9,7 +9,7 @@ import os
 from serve.settings import Settings
 
 wsgi_app = "serve.wsgi:application()"
-bind = f"unix:{os.environ['NMT_RUN_DIR']}/gunicorn.sock"
+bind = f"fd://{os.environ['NMT_LISTENER']}"
 worker_tmp_dir = os.environ["NMT_RUN_DIR"]
 control_socket_disable = True
 

@@ -30,6 +30,8 @@ from serve.settings import Settings
 PROGRAM = Path(__file__).resolve().parent.parent  # the folder that holds container/ and serve/
 RUN_FOLDERS = "/tmp"  # the one place that is writable in every mode, and short: a socket path has 107 bytes
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin")  # where nginx is, and a user's PATH may not look
+SOCKET = "gunicorn.sock"  # below the run folder; container/nginx.conf has the same name
+BACKLOG = 2048  # connections that wait to be accepted
 DRAIN_SECONDS = 27.0  # gunicorn's graceful_timeout and a little; SageMaker kills after 30
 QUIT_SECONDS = 1.5
 ORPHAN_SECONDS = 3.0  # for gunicorn once nginx is dead: nobody waits for its answers
@@ -54,7 +56,7 @@ def main() -> int:
         with run_folder() as folder:
             supervise(start_gunicorn(folder), start_nginx(nginx, folder, settings), signals)
     except NmtError as error:
-        print(error, file=sys.stderr, flush=True)
+        print(f"serve: {error}", file=sys.stderr, flush=True)
         return error.kind.exit_code
     return 0
 
@@ -93,11 +95,25 @@ def run_folder() -> Iterator[Path]:
 
 
 def start_gunicorn(folder: Path) -> subprocess.Popen[bytes]:
+    """Start gunicorn on a socket that listens already: nginx, started after this, always finds it there."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / SOCKET))
+        listener.listen(BACKLOG)
+        return _start_gunicorn(folder, listener.fileno())
+
+
+def _start_gunicorn(folder: Path, listener: int) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(filter(None, (str(PROGRAM), os.environ.get("PYTHONPATH"))))
     # One thread for each matrix product: the engine's threads are the parallelism (see predictor.py).
-    ours = {"NMT_RUN_DIR": str(folder), "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
+    ours = {
+        "NMT_RUN_DIR": str(folder),
+        "NMT_LISTENER": str(listener),
+        "PYTHONPATH": path,
+        "PYTHONUNBUFFERED": "1",
+        "OMP_NUM_THREADS": "1",
+    }
     command = [sys.executable, "-m", "gunicorn", "--config", str(PROGRAM / "container" / "gunicorn.conf.py")]
-    return start(command, {**os.environ, **ours})
+    return start(command, {**os.environ, **ours}, listener)
 
 
 def start_nginx(nginx: str, folder: Path, settings: Settings) -> subprocess.Popen[bytes]:
@@ -114,9 +130,12 @@ def render_nginx(folder: Path, settings: Settings) -> str:
     return template.substitute(user=user, run_dir=folder, port=settings.port, max_body_mb=settings.max_body_mb)
 
 
-def start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own, so that Ctrl-C reaches it through us and in our order."""
-    return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+def start(command: list[str], environment: dict[str, str], *files: int) -> subprocess.Popen[bytes]:
+    """Start a child that inherits the open `files`.
+
+    Its session is its own, so that Ctrl-C reaches it through us and in our order.
+    """
+    return subprocess.Popen(command, env=environment, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
 def supervise(

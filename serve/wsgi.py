@@ -35,7 +35,7 @@ def end_worker(error: BaseException) -> None:
     `sys.exit` would end only the loading thread.
     """
     if isinstance(error, NmtError):
-        print(error, file=sys.stderr, flush=True)
+        print(f"serve: {error}", file=sys.stderr, flush=True)
     else:
         log.error("the model cannot be loaded", exc_info=error)
     os._exit(Arbiter.WORKER_BOOT_ERROR)
