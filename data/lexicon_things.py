@@ -35,7 +35,7 @@ GOODS = without(THINGS, "letter; photo; ticket; door; key; wardrobe; newspaper; 
 COLORED = without(PORTABLE, "photo; letter; newspaper; knife; map; ticket; spoon; envelope; mirror")
 LOSABLE = without(
     PORTABLE,
-    "plate; knife; spoon; candle; box; bottle; blanket; cup; brush; basket; newspaper; envelope",
+    "skirt; dress; plate; knife; spoon; candle; box; bottle; blanket; cup; brush; basket; newspaper; envelope",
 )
 
 ROOMS = nouns("""

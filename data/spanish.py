@@ -15,7 +15,6 @@ REGULAR = {
 }
 ON_INFINITIVE = {"future": "é ás á emos án", "conditional": "ía ías ía íamos ían"}
 SHORT_STEM = {  # stem of future and conditional where it is not the infinitive
-    "decir": "dir",
     "hacer": "har",
     "poder": "podr",
     "poner": "pondr",
@@ -23,8 +22,6 @@ SHORT_STEM = {  # stem of future and conditional where it is not the infinitive
     "saber": "sabr",
     "salir": "saldr",
     "tener": "tendr",
-    "venir": "vendr",
-    "haber": "habr",
 }
 # Stem vowel under stress (cierro), and the weaker change of -ir verbs in durmió, durmiendo.
 STRESSED = {
@@ -33,27 +30,20 @@ STRESSED = {
     "cerrar": ("e", "ie"),
     "contar": ("o", "ue"),
     "despertar": ("e", "ie"),
-    "divertir": ("e", "ie"),
-    "doler": ("o", "ue"),
     "dormir": ("o", "ue"),
     "empezar": ("e", "ie"),
-    "encontrar": ("o", "ue"),
     "enviar": ("i", "í"),
     "jugar": ("u", "ue"),
     "pedir": ("e", "i"),
-    "pensar": ("e", "ie"),
     "poder": ("o", "ue"),
     "preferir": ("e", "ie"),
-    "probar": ("o", "ue"),
     "querer": ("e", "ie"),
     "regar": ("e", "ie"),
     "sentar": ("e", "ie"),
     "servir": ("e", "i"),
     "vestir": ("e", "i"),
     "volver": ("o", "ue"),
-    "costar": ("o", "ue"),
     "soler": ("o", "ue"),
-    "recordar": ("o", "ue"),
     "perder": ("e", "ie"),
 }
 WEAK = {
@@ -61,7 +51,6 @@ WEAK = {
     "pedir": ("e", "i"),
     "servir": ("e", "i"),
     "vestir": ("e", "i"),
-    "divertir": ("e", "i"),
     "preferir": ("e", "i"),
 }
 FIRST_PERSON = {  # the irregular yo form, from which the subjunctive is built
@@ -70,11 +59,8 @@ FIRST_PERSON = {  # the irregular yo form, from which the subjunctive is built
     "salir": "salgo",
     "tener": "tengo",
     "traer": "traigo",
-    "venir": "vengo",
-    "decir": "digo",
     "ver": "veo",
     "conducir": "conduzco",
-    "conocer": "conozco",
 }
 IRREGULAR = {
     ("ser", "present"): "soy eres es somos son",
@@ -93,11 +79,8 @@ IRREGULAR = {
     ("dar", "present"): "doy das da damos dan",
     ("dar", "preterite"): "di diste dio dimos dieron",
     ("dar", "subjunctive"): "dé des dé demos den",
-    ("decir", "present"): "digo dices dice decimos dicen",
-    ("decir", "preterite"): "dije dijiste dijo dijimos dijeron",
     ("tener", "present"): "tengo tienes tiene tenemos tienen",
     ("tener", "preterite"): "tuve tuviste tuvo tuvimos tuvieron",
-    ("venir", "present"): "vengo vienes viene venimos vienen",
     ("hacer", "preterite"): "hice hiciste hizo hicimos hicieron",
     ("poner", "preterite"): "puse pusiste puso pusimos pusieron",
     ("poder", "preterite"): "pude pudiste pudo pudimos pudieron",
@@ -114,9 +97,6 @@ IMPERATIVE = {
     "poner": "pon",
     "salir": "sal",
     "tener": "ten",
-    "venir": "ven",
-    "ser": "sé",
-    "decir": "di",
 }
 PARTICIPLE = {
     "abrir": "abierto",
@@ -127,8 +107,6 @@ PARTICIPLE = {
     "volver": "vuelto",
     "leer": "leído",
     "traer": "traído",
-    "decir": "dicho",
-    "romper": "roto",
 }
 GERUND = {"leer": "leyendo", "traer": "trayendo", "ir": "yendo"}
 

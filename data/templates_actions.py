@@ -204,6 +204,13 @@ TEMPLATES = [
         t=FUTURE_DAYS,
     ),
     Template(
+        "please",
+        "Please {v:base} {t}.",
+        "Por favor, {v:imperative} {t}.",
+        v=[*CHORES, *ERRANDS],
+        t=FUTURE_DAYS,
+    ),
+    Template(
         "let_us",
         "Let's {v:base s} {t}.",
         "Vamos a {v:infinitive s} {t}.",

@@ -228,7 +228,7 @@ TEMPLATES = [
         "{s} {buy:past} {n:a c}, but {s:again} {lose:past} it {t}.",
         "{s} {comprar:preterite} {n:a c}, pero {n:it} {perder:preterite} {t}.",
         s=SUBJECTS,
-        n=without(COLORED, "plate; cup; candle; basket"),
+        n=without(COLORED, "plate; cup; candle; basket; skirt; dress; letter; key"),
         c=COLORS,
         t=PAST_TIMES,
     ),
