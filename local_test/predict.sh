@@ -32,6 +32,6 @@ command -v curl >/dev/null || fail "curl is not installed."
 
 status=0
 curl --silent --show-error --fail-with-body --header "Content-Type: $content_type" --data-binary "@$payload" "$url" || status=$?
-echo
+[[ ! -t 1 ]] || echo # the answer alone in a pipe or file; the prompt on a line of its own in a terminal
 ((status != 7)) || fail "nothing answers at $url; start the endpoint with serve_local.sh, or set ENDPOINT_URL."
 exit "$status"

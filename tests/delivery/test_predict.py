@@ -73,7 +73,7 @@ def test_sends_the_file_byte_for_byte(
     (tmp_path / name).write_bytes(body)
     done = predict(repo, endpoint.url, str(tmp_path / name))
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "¡Qué tal!\n"
+    assert done.stdout == "¡Qué tal!", "the answer byte for byte, too"
     assert endpoint.requests == [("/invocations", content_type, body)]
 
 
