@@ -1,0 +1,60 @@
+"""Small real inputs for the training room: sentence pairs, a tokenizer, and a prepared corpus."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import sentencepiece
+
+from container.hyperparameters import Hyperparameters, parse
+from container.paths import Paths
+from data.sample import read_part, write_channels
+from train.prepare import Prepared, prepare
+from train.records import Pair
+from train.tokenizer import load_tokenizer, train_tokenizer
+
+
+@pytest.fixture(scope="session")
+def pairs() -> list[Pair]:
+    """300 pairs of the embedded sample."""
+    return [Pair(*pair) for pair in islice(read_part("train"), 300)]
+
+
+@pytest.fixture(scope="session")
+def tokenizer_path(pairs: list[Pair], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.model"
+    texts = (text for pair in pairs for text in pair)
+    train_tokenizer(texts, path, vocab_size=500, languages=("en", "es"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tokenizer_path: Path) -> sentencepiece.SentencePieceProcessor:
+    """500 pieces, with the tags of English and Spanish."""
+    return load_tokenizer(tokenizer_path)
+
+
+@pytest.fixture(scope="session")
+def hp() -> Hyperparameters:
+    """The smallest model on 100 pairs, a metrics line for each update."""
+    return parse(
+        {
+            **{"n_layers": 1, "d_model": 16, "n_heads": 2, "ffn_dim": 32, "vocab_size": 500},
+            **{"nsamples": 100, "batch_size": 32, "epochs": 1, "log_every": 1, "precision": "float32"},
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def prepared(hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """The sample's channels (100 training pairs, the whole test part), tokenised."""
+    paths = Paths(tmp_path_factory.mktemp("prepared") / "ml")
+    write_channels(paths.data)
+    return prepare(hp, paths, paths.checkpoints / "tokenizer.model", lambda sentence: None)
