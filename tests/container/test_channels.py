@@ -233,9 +233,10 @@ def test_damaged_gzip_is_named(tmp_path: Path, damage: slice) -> None:
         list(binary_lines(path))
 
 
-def test_gzip_with_flipped_bytes_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("position", [-6, 10], ids=["checksum", "compressed data"])
+def test_gzip_with_flipped_bits_is_named(tmp_path: Path, position: int) -> None:
     content = bytearray(gzip.compress(b"one\ntwo\n" * 100))
-    content[-6] ^= 0xFF  # in the checksum
+    content[position] ^= 0xFF
     with pytest.raises(ChannelError, match="damaged gzip data"):
         list(binary_lines(put(tmp_path / "a.gz", bytes(content))))
 
@@ -250,9 +251,10 @@ def piped(paths: Paths) -> Channel:
 
 def test_each_epoch_has_its_fifo(piped: Channel) -> None:
     for epoch in (0, 1):
-        with fed(piped.directory.with_name(f"training_{epoch}"), b"epoch %d\n" % epoch, b"end"):
-            (path,) = sources(piped, epoch)
-            assert list(binary_lines(path)) == [b"epoch %d\n" % epoch, b"end"]
+        fifo = piped.directory.with_name(f"training_{epoch}")
+        with fed(fifo, b"epoch %d\n" % epoch, b"end"):
+            assert sources(piped, epoch) == [fifo]
+            assert list(binary_lines(fifo)) == [b"epoch %d\n" % epoch, b"end"]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 12])

@@ -23,7 +23,7 @@ ENCODINGS = {
         "resume": "no",
         "train_file": "123",
         "precision": "float32",
-    },  # fmt: skip
+    },
 }
 
 

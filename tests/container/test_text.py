@@ -69,6 +69,8 @@ def test_composition_happens_after_removal_so_that_twice_is_as_once() -> None:
         ("Well... maybe.", "Well maybe."),
         ("Well... Maybe.", "Well... Maybe."),
         ("He lives in the U.S. Today.", "He lives in the US Today."),
+        ("He lives in the U.S.", "He lives in the US."),
+        ("He asked\nMr. Hill.", "He asked Mr Hill."),
         ('He said "No." Then he left.', 'He said "No." Then he left.'),
         ("So do I. He does, too.", "So do I. He does, too."),
         ("It is on p. 5. Look. 6 men came.", "It is on p 5. Look. 6 men came."),
@@ -113,6 +115,9 @@ def test_clean_leaves_dots_alone_unless_asked() -> None:
         ("One. Two! Three? Four", ["One.", "Two!", "Three?", "Four"]),
         ("Mr. Hill met Mrs. Gray. They spoke.", ["Mr. Hill met Mrs. Gray.", "They spoke."]),
         ("It cost 3.5 dollars. I paid.", ["It cost 3.5 dollars.", "I paid."]),
+        ("He met (Mr. Hill). She left.", ["He met (Mr. Hill).", "She left."]),
+        ("Is it vitamin A? Yes.", ["Is it vitamin A?", "Yes."]),
+        ("1990. Today we know.", ["1990.", "Today we know."]),
         ("See No. 5. It is here.", ["See No. 5.", "It is here."]),
         ("Did he go? No. Never.", ["Did he go?", "No.", "Never."]),
         ("He was born in 1990. 20 years later he left.", ["He was born in 1990.", "20 years later he left."]),
@@ -171,7 +176,7 @@ def test_our_prefix_files_hold_what_their_languages_need() -> None:
         assert not any(prefix.removesuffix("#NUMERIC_ONLY#").strip().endswith(".") for prefix in prefixes)
 
 
-@pytest.mark.parametrize("lang", ["xx", "../en", ""])
+@pytest.mark.parametrize("lang", ["xx", "../prefixes/en", ""])
 def test_a_language_without_a_list_has_no_prefixes(lang: str) -> None:
     assert default_prefixes(lang) == ()
 
