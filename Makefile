@@ -41,4 +41,4 @@ lock:
 	requirements/lock.sh
 
 resolve:
-	requirements/resolve.sh
+	requirements/lock.sh --prove

@@ -1,16 +1,28 @@
 #!/usr/bin/env bash
 # Resolve pyproject.toml into the two locks: runtime.txt (the image, `make demo`) and test.txt (all the rest).
 # Universal: one file holds the hashes for every platform and Python 3.11 to 3.13. No index host is written.
+# Usage: requirements/lock.sh            write both
+#        requirements/lock.sh --prove    only show that what is locked resolves on each of the three Pythons
 set -euo pipefail
 cd "$(dirname "$0")/.."
-resolver=$(mktemp -d)
-trap 'rm -rf "$resolver"' EXIT
-python3 -m venv "$resolver"
-"$resolver/bin/pip" install --quiet 'uv>=0.9'
-compile() {
-  "$resolver/bin/uv" pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-    --no-header --no-emit-index-url --quiet "$@"
+
+resolve() {
+  .venv/bin/uv pip compile pyproject.toml --generate-hashes --no-header --no-emit-index-url --quiet "$@"
 }
-# The larger set first, then the smaller one within it: the two never disagree on a version.
-compile --extra train --extra serve --extra aws --extra test --output-file requirements/test.txt
-compile --extra train --extra serve --constraint requirements/test.txt --output-file requirements/runtime.txt
+
+if [[ ${1:-} == --prove ]]; then
+  for version in 3.11 3.12 3.13; do
+    resolve --extra train --extra serve --constraint requirements/runtime.txt \
+      --python-version "$version" --python-platform x86_64-manylinux_2_28 --only-binary :all: --output-file - >/dev/null
+    echo "requirements/runtime.txt resolves on Python $version"
+    resolve --extra train --extra serve --extra aws --extra test --constraint requirements/test.txt \
+      --python-version "$version" --python-platform x86_64-manylinux_2_28 --only-binary :all: --output-file - >/dev/null
+    echo "requirements/test.txt resolves on Python $version"
+  done
+else
+  # The larger set first, then the smaller one within it: the two never disagree on a version.
+  everywhere=(--universal --python-version 3.11)
+  resolve "${everywhere[@]}" --extra train --extra serve --extra aws --extra test --output-file requirements/test.txt
+  resolve "${everywhere[@]}" --extra train --extra serve --constraint requirements/test.txt \
+    --output-file requirements/runtime.txt
+fi
