@@ -40,7 +40,8 @@ class Checkpoint:
 def save_checkpoint(folder: Path, tensors: dict[str, np.ndarray], cursor: Cursor, run: dict[str, Any]) -> Path:
     """Write a checkpoint atomically and prune old ones. `run` identifies the run (see `train.identity`)."""
     folder.mkdir(parents=True, exist_ok=True)
-    header = {"cursor": json.dumps(asdict(cursor)), "run": json.dumps(run), "sha256": _digest(tensors)}
+    header = {"cursor": json.dumps(asdict(cursor)), "run": json.dumps(run)}
+    header["sha256"] = _digest(tensors, header)
     path = folder / f"checkpoint-{cursor.step:09d}.safetensors"
     write_atomically(path, save(tensors, metadata=header))
     for old in sorted(folder.glob(PATTERN))[:-KEEP]:
@@ -84,7 +85,7 @@ def _read(path: Path) -> Checkpoint | None:
         tensors = load(content)
         length = int.from_bytes(content[:8], "little")  # the header's, by the safetensors format
         header = json.loads(content[8 : 8 + length])["__metadata__"]
-        if header["sha256"] != _digest(tensors):
+        if header["sha256"] != _digest(tensors, header):
             return None
         cursor = Cursor(**json.loads(header["cursor"]))
         return Checkpoint(path, cursor, json.loads(header["run"]), tensors)
@@ -92,9 +93,9 @@ def _read(path: Path) -> Checkpoint | None:
         return None
 
 
-def _digest(tensors: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
+def _digest(tensors: dict[str, np.ndarray], header: dict[str, str]) -> str:
+    digest = hashlib.sha256(f"{header['cursor']}\n{header['run']}\n".encode())
     for name in sorted(tensors):
-        digest.update(name.encode())
+        digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape}\n".encode())
         digest.update(np.ascontiguousarray(tensors[name]).data)
     return digest.hexdigest()
