@@ -111,7 +111,7 @@ class Attention(keras.layers.Layer):
                 self.query_key_value = Linear(width, 3 * width, seed, name="query_key_value", **same)
             self.output_projection = Linear(width, width, seed + 2, name="output", **same)
 
-    def call(self, x: Tensor, bias: Tensor, batch: Tensor, memory: Tensor | None = None) -> Tensor:
+    def call(self, x: Tensor, bias: Tensor, memory: Tensor | None = None, *, batch: Tensor) -> Tensor:
         """x [B*T, D], memory [B*S, D] (cross only), bias [B or 1, 1, T or 1, S] added to the scores -> [B*T, D]."""
         if self.cross:
             query = self.query(x)
@@ -165,16 +165,16 @@ class Block(keras.layers.Layer):
         self,
         x: Tensor,
         self_bias: Tensor,
-        batch: Tensor,
         memory: Tensor | None = None,
         memory_bias: Tensor | None = None,
         *,
+        batch: Tensor,
         noise: Noise,
     ) -> Tensor:
         """x [N, D] -> [N, D]."""
-        x += noise.dropout(self.self_attention(self.self_norm(x), self_bias, batch), self.rate)
+        x += noise.dropout(self.self_attention(self.self_norm(x), self_bias, batch=batch), self.rate)
         if self.cross_attention is not None:
-            attended = self.cross_attention(self.cross_norm(x), memory_bias, batch, memory)
+            attended = self.cross_attention(self.cross_norm(x), memory_bias, memory, batch=batch)
             x += noise.dropout(attended, self.rate)
         return x + noise.dropout(self.ffn(self.ffn_norm(x)), self.rate)
 
@@ -214,7 +214,7 @@ class Transformer(keras.layers.Layer):
         bias = ops.cast(ops.equal(source, PAD), "float32")[:, None, None, :] * -1e9
         x = self._embed(source, noise)
         for block in self.encoder:
-            x = block(x, bias, batch, noise=noise)
+            x = block(x, bias, batch=batch, noise=noise)
         return self.encoder_norm(x), bias
 
     def decode(self, target: Tensor, memory: Tensor, source_bias: Tensor, noise: Noise) -> Tensor:
@@ -224,7 +224,7 @@ class Transformer(keras.layers.Layer):
         future = ops.cast(positions[None, :] > positions[:, None], "float32")[None, None] * -1e9
         x = self._embed(target, noise)
         for block in self.decoder:
-            x = block(x, future, batch, memory, source_bias, noise=noise)
+            x = block(x, future, memory, source_bias, batch=batch, noise=noise)
         return self.decoder_norm(x)
 
     def logits(self, hidden: Tensor) -> Tensor:
