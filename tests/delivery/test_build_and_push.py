@@ -46,9 +46,7 @@ class Project:
     root: Path
     environment: Mapping[str, str]
 
-    def push(
-        self, *arguments: str, cwd: Path | None = None, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
+    def push(self, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(self.root / "build_and_push.sh"), *arguments],
             env={**self.environment, **environment},
@@ -73,9 +71,7 @@ def project(repo: Path, tmp_path: Path, ecr_api: str) -> Iterator[Project]:
         (root / folder / "__init__.py").touch()
     (root / "requirements" / "runtime.txt").touch()
     (root / ".dockerignore").touch()
-    (root / "Dockerfile").write_text(
-        f"FROM scratch\nLABEL test={tmp_path}\nCOPY train /train\nCMD ['train']\n"
-    )
+    (root / "Dockerfile").write_text(f"FROM scratch\nLABEL test={tmp_path}\nCOPY train /train\nCMD ['train']\n")
     shutil.copy(repo / "build_and_push.sh", root)
     environment = clean_environment(
         AWS_ENDPOINT_URL=ecr_api,
@@ -114,6 +110,7 @@ def ecr(url: str, region: str = "eu-west-1"):  # type: ignore[no-untyped-def]  #
 def test_pushes_one_manifest_and_prints_its_digest_uri_alone(
     project: Project, engine: None, registry: str, ecr_api: str, tmp_path: Path
 ) -> None:
+    (project.root / "README.md").write_text("Not in the image, so no change of it.\n")
     done = project.push("nmt/spanish", cwd=tmp_path, ECR_REGISTRY=registry)
     assert done.returncode == 0, done.stderr
     uri, ending = done.stdout.split("\n", 1)
@@ -121,9 +118,7 @@ def test_pushes_one_manifest_and_prints_its_digest_uri_alone(
     digest = re.fullmatch(rf"{registry}/nmt/spanish@(sha256:[0-9a-f]{{64}})", uri)
     assert digest, uri
 
-    single = (
-        "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
-    )
+    single = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
     answer = requests.get(
         f"http://{registry}/v2/nmt/spanish/manifests/{digest[1]}", headers={"Accept": single}, timeout=20
     )
@@ -153,7 +148,6 @@ def test_again_on_an_existing_repository_gives_the_same_answer(
 @pytest.mark.docker
 def test_uncommitted_changes_show_in_the_tag(project: Project, engine: None, registry: str) -> None:
     (project.root / "train" / "__init__.py").write_text("# changed\n")
-    (project.root / "README.md").write_text("not in the image\n")
     done = project.push("dirty", ECR_REGISTRY=registry)
     assert done.returncode == 0, done.stderr
     (tag,) = requests.get(f"http://{registry}/v2/dirty/tags/list", timeout=20).json()["tags"]
@@ -177,9 +171,7 @@ def test_without_override_the_registry_is_that_of_account_region_and_partition(
     assert done.returncode != 0
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1] == f"build_and_push.sh: the login to {host} failed (reason above)."
-    assert ecr(ecr_api, region).describe_repositories()["repositories"], (
-        "the repository was made in that region"
-    )
+    assert ecr(ecr_api, region).describe_repositories()["repositories"], "the repository was made in that region"
 
 
 def path_without(*missing: str, folder: Path, environment: Mapping[str, str]) -> str:

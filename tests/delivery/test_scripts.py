@@ -24,9 +24,7 @@ def tracked_scripts(repo: Path) -> list[Path]:
 
 def test_shell_scripts_pass_shellcheck(repo: Path) -> None:
     shell = [path for path in tracked_scripts(repo) if b"sh" in path.read_bytes().split(b"\n", 1)[0]]
-    assert {"build_and_push.sh", "train_local.sh", "serve_local.sh", "predict.sh"} <= {
-        path.name for path in shell
-    }
+    assert {"build_and_push.sh", "train_local.sh", "serve_local.sh", "predict.sh"} <= {path.name for path in shell}
     done = subprocess.run(
         [Path(sys.executable).with_name("shellcheck"), *shell], capture_output=True, text=True, check=False
     )
@@ -41,9 +39,7 @@ def test_scripts_hold_no_carriage_return_and_are_executable(repo: Path) -> None:
 
 @pytest.mark.parametrize("script", ["train_local.sh", "serve_local.sh", "predict.sh"])
 def test_local_scripts_explain_themselves(repo: Path, script: str) -> None:
-    helped = subprocess.run(
-        [repo / "local_test" / script, "--help"], capture_output=True, text=True, check=True
-    )
+    helped = subprocess.run([repo / "local_test" / script, "--help"], capture_output=True, text=True, check=True)
     assert helped.stdout.startswith(f"Usage: {script}")
     bare = subprocess.run([repo / "local_test" / script], capture_output=True, text=True, check=False)
     assert bare.returncode == 2
