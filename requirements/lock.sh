@@ -13,10 +13,10 @@ resolve() {
 if [[ ${1:-} == --prove ]]; then
   for version in 3.11 3.12 3.13; do
     resolve --extra train --extra serve --constraint requirements/runtime.txt \
-      --python-version "$version" --python-platform x86_64-manylinux_2_28 --only-binary :all: --output-file - >/dev/null
+      --python-version "$version" --python-platform x86_64-manylinux_2_28 --only-binary :all: >/dev/null
     echo "requirements/runtime.txt resolves on Python $version"
     resolve --extra train --extra serve --extra aws --extra test --constraint requirements/test.txt \
-      --python-version "$version" --python-platform x86_64-manylinux_2_28 --only-binary :all: --output-file - >/dev/null
+      --python-version "$version" --python-platform x86_64-manylinux_2_28 --only-binary :all: >/dev/null
     echo "requirements/test.txt resolves on Python $version"
   done
 else

@@ -17,10 +17,12 @@ import traceback
 from collections.abc import Sequence
 
 from container import hyperparameters
+from container.cluster import read_cluster
 from container.describe import describe
-from container.errors import UserError, kind_of, write_failure
+from container.errors import PlatformError, UserError, kind_of, write_failure
 from container.hyperparameters import Hyperparameters
 from container.paths import Paths
+from train.rendezvous import Alone, Peers, Rendezvous
 
 
 def main(argv: Sequence[str]) -> int:
@@ -47,33 +49,47 @@ def main(argv: Sequence[str]) -> int:
 
 def run_job(hp: Hyperparameters, paths: Paths, stop: threading.Event) -> None:
     """Channels -> pairs -> token ids -> trained model -> model directory. `stop` ends training early and cleanly."""
-    from train.checkpoints import checkpoint_folder, newest_checkpoint, remove_checkpoints
     from train.prepare import prepare
+    from train.start import open_start
 
-    folder = checkpoint_folder(paths)
-    if not hp.resume:
-        removed = remove_checkpoints(folder)
-        print(
-            f"train: resume=false, so the job starts afresh; {removed} old checkpoints were removed",
-            flush=True,
-        )
-    checkpoint = newest_checkpoint(folder)
-    tokenizer_path = folder / "tokenizer.model"
-    if checkpoint is None:
-        tokenizer_path.unlink(missing_ok=True)  # one without a checkpoint may be of another corpus
-    prepared = prepare(hp, paths, tokenizer_path, lambda sentence: print(f"train: {sentence}", flush=True))
+    peers = meet(paths)
+    with open_start(hp, paths, peers) as (start, tokenizer_path, folder):
+        prepared = prepare(hp, paths, tokenizer_path, peers, say)
 
-    # TensorFlow takes seconds to import: only now, when the input is known to be good.
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from train.fit import fit
-    from train.progress import Progress
-    from train.publish import publish
+        # TensorFlow takes seconds to import: only now, when the input is known to be good.
+        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        from train.distribution import make_strategy
+        from train.fit import fit
+        from train.progress import Progress
+        from train.publish import publish
 
-    progress = Progress(hp)
-    fitted = fit(prepared, hp, folder, checkpoint, progress, stop)
-    published = publish(prepared, fitted, hp, paths, progress, hurried=stop.is_set())
-    progress.say(f"the model stands in {published.path}")
+        strategy = make_strategy(peers.cluster)
+        progress = Progress(hp)
+        fitted = fit(prepared, hp, folder, start, progress, stop, peers, strategy)
+        if peers.cluster.is_chief:
+            published = publish(prepared, fitted, hp, paths, progress, hurried=stop.is_set())
+            progress.say(f"the model stands in {published.path}")
+        peers.finish()
+
+
+def meet(paths: Paths) -> Peers:
+    """All hosts of the job, connected; this host ends with a failure file as soon as another one is lost."""
+    cluster = read_cluster(paths.resource_config)
+    if len(cluster.hosts) == 1:
+        return Alone(cluster)
+
+    def give_up(error: PlatformError) -> None:
+        # From another thread, while the main one may wait in a collective that will never end.
+        print(f"train: {error}", file=sys.stderr, flush=True)
+        write_failure(paths.failure, error)
+        os._exit(kind_of(error).exit_code)
+
+    return Rendezvous(cluster, give_up)
+
+
+def say(sentence: str) -> None:
+    print(f"train: {sentence}", flush=True)
 
 
 if __name__ == "__main__":

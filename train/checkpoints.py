@@ -53,7 +53,7 @@ def save_checkpoint(folder: Path, tensors: dict[str, np.ndarray], cursor: Cursor
 def newest_checkpoint(folder: Path) -> Checkpoint | None:
     """The newest whole checkpoint; a damaged one is passed over for the one before it."""
     for path in sorted(folder.glob(PATTERN), reverse=True):
-        checkpoint = _read(path)
+        checkpoint = parse_checkpoint(path, path.read_bytes())
         if checkpoint is not None:
             return checkpoint
         print(f"train: {path} is damaged and is passed over for the checkpoint before it", flush=True)
@@ -79,8 +79,8 @@ def remove_checkpoints(folder: Path) -> int:
     return len(old)
 
 
-def _read(path: Path) -> Checkpoint | None:
-    content = path.read_bytes()
+def parse_checkpoint(path: Path, content: bytes) -> Checkpoint | None:
+    """The checkpoint in `content`, which came from `path`; `None` when it is damaged."""
     try:
         tensors = load(content)
         length = int.from_bytes(content[:8], "little")  # the header's, by the safetensors format

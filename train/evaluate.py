@@ -47,7 +47,7 @@ def _hash(text: str) -> bytes:
 
 def score(hypotheses: Sequence[str], test_set: TestSet) -> dict[str, Score]:
     """`bleu` and `chrf` (single reference), `bleu_multi` and `chrf_multi` (all of them), each with its signature."""
-    single = [[references[0] for references in test_set.references]]
+    single: list[list[str | None]] = [[references[0] for references in test_set.references]]
     deepest = max(len(references) for references in test_set.references)
     streams = [
         [references[depth] if depth < len(references) else None for references in test_set.references]
@@ -56,7 +56,7 @@ def score(hypotheses: Sequence[str], test_set: TestSet) -> dict[str, Score]:
     scores = {}
     for suffix, reference_streams in (("", single), ("_multi", streams)):
         for name, metric in (("bleu", sacrebleu.BLEU()), ("chrf", sacrebleu.CHRF())):
-            result = metric.corpus_score(list(hypotheses), reference_streams)
+            result = metric.corpus_score(list(hypotheses), reference_streams)  # type: ignore[arg-type] # None: no such reference
             scores[name + suffix] = Score(value=round(result.score, 2), signature=str(metric.get_signature()))
     return scores
 

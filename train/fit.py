@@ -19,10 +19,13 @@ from train.checkpoints import Checkpoint, save_checkpoint
 from train.evaluate import TestSet, make_test_set, score, translate
 from train.export import export_ctranslate2
 from train.hardware import fastest_precision
-from train.loop import Evaluator, StepResult, TrainState, learning_rate, planned_steps, run, warmup_steps
+from train.incremental import Initial, refuse_other_shape
+from train.loop import Evaluator, StepResult, planned_steps, run
 from train.model import Transformer, TransformerConfig
+from train.optimizer import TrainState, learning_rate, warmup_steps
 from train.prepare import Prepared
 from train.progress import Progress
+from train.rendezvous import Peers
 
 # What may change when a run is resumed: only what extends it, reports on it or decodes with it.
 FREE = frozenset(
@@ -54,47 +57,68 @@ def fit(
     prepared: Prepared,
     hp: Hyperparameters,
     folder: Path,
-    checkpoint: Checkpoint | None,
+    start: Checkpoint | Initial | None,
     progress: Progress,
     stop: threading.Event,
+    peers: Peers,
+    strategy: tf.distribute.Strategy,
 ) -> Fitted:
-    """Train from scratch or from `checkpoint`, until the last epoch, the time limit, or `stop`.
+    """Train from scratch, from a checkpoint or from an earlier model, until the last epoch, the time limit or `stop`.
 
-    Checkpoints go to `folder` at each epoch's end, every `checkpoint_seconds`, and at the end.
+    The chief validates, and writes checkpoints to `folder` at each epoch's end, every `checkpoint_seconds`, and
+    at the end. Every host returns the same weights.
     """
-    identity = run_identity(prepared, hp)
-    if checkpoint is not None:
-        refuse_other_run(checkpoint, identity)
-        identity = checkpoint.run  # a resumed run keeps its precision and its warm-up
-    else:
-        identity["precision"] = fastest_precision() if hp.precision == "auto" else hp.precision
-        identity["warmup"] = warmup_steps(hp, planned_steps(prepared.train, hp))
+    identity = _identity(prepared, hp, start, peers)
     config = model_config(hp, prepared.tokenizer.get_piece_size(), identity["precision"])
-    state = TrainState(Transformer(config, seed=hp.seed))
-    cursor = Cursor()
-    if checkpoint is not None:
-        state.restore(checkpoint.tensors, checkpoint.cursor.step)
-        cursor = checkpoint.cursor
-        progress.say(f"resumed from {checkpoint.path.name}: {cursor.step} updates were done")
+    with strategy.scope():
+        state = TrainState(Transformer(config, seed=hp.seed))
+    cursor = _begin_from(start, state, progress)
     watcher = _Watcher(prepared, hp, Evaluator(state.model), config, progress)
-    saver = _Saver(folder, state, identity, hp.checkpoint_seconds)
+    saver = _Saver(folder if peers.cluster.is_chief else None, state, identity, hp.checkpoint_seconds)
 
     progress.say(f"{_size(state)} parameters, {config.precision}, warm-up of {identity['warmup']} updates")
     progress.begin(planned_steps(prepared.train, hp), cursor.step, cursor.seconds)
-    for result in run(state, prepared.train, hp, cursor, identity["warmup"]):
+    where = {"strategy": strategy, "rank": peers.cluster.rank}
+    for result in run(state, prepared.train, hp, cursor, identity["warmup"], wants_stop=stop.is_set, **where):
         cursor = result.cursor
-        rate = learning_rate(tf.constant(cursor.step), hp.learning_rate, identity["warmup"])
-        progress.step(result, float(rate))
-        if result.epoch_ended and not stop.is_set():
+        progress.step(result, float(learning_rate(cursor.step, hp.learning_rate, identity["warmup"])))
+        if result.epoch_ended and peers.cluster.is_chief and not stop.is_set():
             watcher.validate(state, result)
-        if result.epoch_ended or stop.is_set() or saver.due():
+        if result.epoch_ended or saver.due():
             saver.save(cursor)
-        if stop.is_set():
-            progress.say(f"asked to stop: {cursor.step} updates were done, the model is written now")
-            break
     progress.end()
+    if stop.is_set():
+        progress.say(f"asked to stop: {cursor.step} updates were done, the model is written now")
     saver.save(cursor)
     return Fitted(config, state.averaged_weights(), watcher.evaluator, cursor)
+
+
+def _identity(
+    prepared: Prepared, hp: Hyperparameters, start: Checkpoint | Initial | None, peers: Peers
+) -> dict[str, Any]:
+    """The run's identity with what is decided once for all its hosts and restarts: precision and warm-up."""
+    identity = run_identity(prepared, hp)
+    if isinstance(start, Checkpoint):
+        refuse_other_run(start, identity)
+        return start.run
+    precision = fastest_precision() if hp.precision == "auto" else hp.precision
+    identity["precision"] = peers.share(precision.encode()).decode()
+    identity["warmup"] = warmup_steps(hp, planned_steps(prepared.train, hp))
+    return identity
+
+
+def _begin_from(start: Checkpoint | Initial | None, state: TrainState, progress: Progress) -> Cursor:
+    if isinstance(start, Checkpoint):
+        state.restore(start.tensors)
+        progress.say(f"resumed from {start.path.name}: {start.cursor.step} updates were done")
+        return start.cursor
+    if isinstance(start, Initial):
+        refuse_other_shape(start, {name: tuple(weight.shape) for name, weight in state.weights.items()})
+        for name, array in start.weights.items():
+            state.weights[name].assign(array)
+            state.average[name].assign(array)
+        progress.say(f"starting from the weights of the model in channel 'model' ({start.path})")
+    return Cursor()
 
 
 def run_identity(prepared: Prepared, hp: Hyperparameters) -> dict[str, Any]:
@@ -186,17 +210,17 @@ class _Watcher:
 
 
 class _Saver:
-    """Writes checkpoints, at most one for each update."""
+    """Writes checkpoints, at most one for each update; with no folder (on hosts other than the chief) none."""
 
-    def __init__(self, folder: Path, state: TrainState, identity: dict[str, Any], seconds: float) -> None:
+    def __init__(self, folder: Path | None, state: TrainState, identity: dict[str, Any], seconds: float) -> None:
         self._folder, self._state, self._identity, self._seconds = folder, state, identity, seconds
         self._last, self._saved = time.monotonic(), -1
 
     def due(self) -> bool:
-        return bool(self._seconds) and time.monotonic() - self._last >= self._seconds
+        return self._folder is not None and bool(self._seconds) and time.monotonic() - self._last >= self._seconds
 
     def save(self, cursor: Cursor) -> None:
-        if cursor.step in (0, self._saved):
+        if self._folder is None or cursor.step in (0, self._saved):
             return
         save_checkpoint(self._folder, self._state.tensors(), cursor, self._identity)
         self._last, self._saved = time.monotonic(), cursor.step

@@ -1,4 +1,4 @@
-"""Stage 5. The training loop in TensorFlow: gradients, Adam, the learning rate and the moving average.
+"""Stage 5. The training loop in TensorFlow: noise, gradients, one update a batch, on one replica or many.
 
 Everything a step does is a pure function of (state, batch, seed, step): a run that is stopped and
 resumed from a checkpoint ends with the same weights, bit for bit, as one that never stopped.
@@ -6,7 +6,6 @@ resumed from a checkpoint ends with the same weights, bit for bit, as one that n
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,12 +14,14 @@ import numpy as np
 import tensorflow as tf
 
 from container.hyperparameters import Hyperparameters
-from train.batches import Batch, Cursor, Encoded, collate, in_order, plan_epoch
+from train.batches import Batch, Cursor, Encoded, in_order, plan_epoch
+from train.distribution import Distributed, feed, local_replicas
 from train.loss import smoothed_cross_entropy
 from train.model import NoNoise, Transformer, weights_by_name
+from train.optimizer import TrainState, apply_gradients
 
-ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.9, 0.98, 1e-9  # Vaswani et al. 2017, section 5.3
 TOKEN_IDS = tf.TensorSpec([None, None], tf.int32)
+SCALARS = [tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.float32)]
 
 
 class StepNoise:
@@ -46,114 +47,92 @@ class StepNoise:
         return tf.where(noise >= dropped, x * tf.cast(256 / (256 - dropped), x.dtype), tf.zeros([], x.dtype))
 
 
-def learning_rate(step: tf.Tensor, peak: float, warmup: int) -> tf.Tensor:
-    """Linear warm-up to `peak`, then decay with the inverse square root of the step (float32 scalars)."""
-    step = tf.cast(step, tf.float32)
-    return peak * tf.minimum(step / warmup, tf.sqrt(warmup / step))
+StepFunction = Callable[[Distributed, Distributed, int, bool], tuple[float, float, bool]]
 
 
-class TrainState:
-    """Weights, Adam's two moments, the moving average of the weights, and the number of the last step."""
+def make_step(
+    state: TrainState, hp: Hyperparameters, warmup: int, strategy: tf.distribute.Strategy | None = None
+) -> StepFunction:
+    """The compiled update: (source [B, S], target [B, T+1], step, stop) -> (summed nll, target tokens, any stop).
 
-    def __init__(self, model: Transformer) -> None:
-        self.model = model
-        self.weights: dict[str, tf.Variable] = {
-            name: variable.value for name, variable in weights_by_name(model).items()
-        }
-        self.first = {name: tf.Variable(tf.zeros_like(w)) for name, w in self.weights.items()}
-        self.second = {name: tf.Variable(tf.zeros_like(w)) for name, w in self.weights.items()}
-        self.average = {name: tf.Variable(w) for name, w in self.weights.items()}
-        self.step = tf.Variable(0, dtype=tf.int64)
-
-    def groups(self) -> dict[str, dict[str, tf.Variable]]:
-        return {"weights": self.weights, "first": self.first, "second": self.second, "average": self.average}
-
-    def tensors(self) -> dict[str, np.ndarray]:
-        """Everything a checkpoint holds, as `group/name` -> array."""
-        return {
-            f"{group}/{name}": variable.numpy()
-            for group, variables in self.groups().items()
-            for name, variable in variables.items()
-        }
-
-    def restore(self, tensors: dict[str, np.ndarray], step: int) -> None:
-        for group, variables in self.groups().items():
-            for name, variable in variables.items():
-                variable.assign(tensors[f"{group}/{name}"])
-        self.step.assign(step)
-
-    def averaged_weights(self) -> dict[str, np.ndarray]:
-        """The weights to evaluate and export, float32."""
-        return {name: variable.numpy() for name, variable in self.average.items()}
-
-
-def make_step(state: TrainState, hp: Hyperparameters, warmup: int) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """The compiled update: (source [B, S], target [B, T+1]) -> (summed nll, target tokens), state updated."""
+    Step counts from 1. The three results are sums over all replicas of all hosts: the loss is normalised by
+    the global number of target tokens, and all hosts learn in the same step that one of them wants to stop.
+    """
+    strategy = strategy or tf.distribute.get_strategy()
     names = list(state.weights)
     variables = [state.weights[name] for name in names]
+    replicas = strategy.num_replicas_in_sync
 
-    @tf.function(input_signature=[TOKEN_IDS, TOKEN_IDS], autograph=False)
-    def step(source: tf.Tensor, target: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        number = state.step.assign_add(1)
+    def on_replica(source: tf.Tensor, target: tf.Tensor, step: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        noise = StepNoise(hp.seed, step * replicas + tf.cast(context.replica_id_in_sync_group, tf.int64))
         labels = tf.reshape(target[:, 1:], [-1])
-        tokens = tf.cast(tf.math.count_nonzero(labels), tf.float32)
+        local = tf.stack([tf.cast(tf.math.count_nonzero(labels), tf.float32), stop])
+        tokens, stops = tf.unstack(context.all_reduce(tf.distribute.ReduceOp.SUM, local))
         with tf.GradientTape() as tape:
-            hidden = state.model(source, target[:, :-1], noise=StepNoise(hp.seed, number))
+            hidden = state.model(source, target[:, :-1], noise=noise)
             table = tf.convert_to_tensor(state.weights["embedding"])
             loss, nll = smoothed_cross_entropy(hidden, table, labels, hp.label_smoothing)
             mean_loss = loss / tokens
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(mean_loss, variables)]
-        gradients, _ = tf.clip_by_global_norm(gradients, hp.clip_norm)
-        _adam(state, dict(zip(names, gradients, strict=True)), learning_rate(number, hp.learning_rate, warmup))
-        _average(state, hp.ema_decay)
-        return nll, tokens
+        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(mean_loss, variables)]
+        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        apply_gradients(state, dict(zip(names, gradients, strict=True)), step, hp, warmup)
+        return tf.stack([context.all_reduce(tf.distribute.ReduceOp.SUM, nll), tokens, stops])
 
-    return step
+    one = local_replicas(strategy) == 1
+    signature = [TOKEN_IDS, TOKEN_IDS, *SCALARS] if one else None
 
+    @tf.function(input_signature=signature, reduce_retracing=not one, autograph=False)
+    def step(source: Distributed, target: Distributed, number: tf.Tensor, stop: tf.Tensor) -> Distributed:
+        return strategy.run(on_replica, args=(source, target, number, stop))
 
-def _adam(state: TrainState, gradients: dict[str, tf.Tensor], rate: tf.Tensor) -> None:
-    """Kingma & Ba 2015 (arXiv:1412.6980), algorithm 1, with the bias corrections folded into the rate."""
-    step = tf.cast(state.step, tf.float32)
-    rate = rate * tf.sqrt(1.0 - ADAM_BETA_2**step) / (1.0 - ADAM_BETA_1**step)
-    for name, gradient in gradients.items():
-        first = state.first[name].assign_add((1 - ADAM_BETA_1) * (gradient - state.first[name]))
-        second = state.second[name].assign_add((1 - ADAM_BETA_2) * (tf.square(gradient) - state.second[name]))
-        state.weights[name].assign_sub(rate * first / (tf.sqrt(second) + ADAM_EPSILON))
+    def run_step(source: Distributed, target: Distributed, number: int, stop: bool) -> tuple[float, float, bool]:
+        sums = step(source, target, tf.constant(number, tf.int64), tf.constant(float(stop)))
+        nll, tokens, stops = strategy.experimental_local_results(sums)[0].numpy()
+        return float(nll), float(tokens), bool(stops)
 
-
-def _average(state: TrainState, decay: float) -> None:
-    """Moving average of the weights; its memory grows with the step, so that short runs are averaged too."""
-    step = tf.cast(state.step, tf.float32)
-    share = 1.0 - tf.minimum(decay, step / (9.0 + step))
-    for name, average in state.average.items():
-        average.assign_add(share * (state.weights[name] - average))
+    return run_step
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one update did: mean nll a target token, target tokens, and the cursor after it."""
+    """What one update did: mean nll a target token, target tokens, the cursor after it, and if the run ends here."""
 
     nll: float
     tokens: int
     cursor: Cursor
     epoch_ended: bool
+    stopping: bool
 
 
-def run(state: TrainState, corpus: Encoded, hp: Hyperparameters, start: Cursor, warmup: int) -> Iterator[StepResult]:
+def run(
+    state: TrainState,
+    corpus: Encoded,
+    hp: Hyperparameters,
+    start: Cursor,
+    warmup: int,
+    *,
+    wants_stop: Callable[[], bool] = lambda: False,
+    strategy: tf.distribute.Strategy | None = None,
+    rank: int = 0,
+) -> Iterator[StepResult]:
     """Train from `start` to the last epoch or the time limit, one result an update.
 
-    The caller evaluates, checkpoints and stops between two results by no longer asking for the next.
+    `wants_stop` is asked before each update; when any host says yes, all stop after that same update.
+    The caller evaluates and writes checkpoints between two results.
     """
-    step = make_step(state, hp, warmup)
+    strategy = strategy or tf.distribute.get_strategy()
+    step = make_step(state, hp, warmup, strategy)
     cursor = start
+    if hp.max_minutes and cursor.seconds >= hp.max_minutes * 60:
+        return
     for epoch in range(start.epoch, hp.epochs):
-        plan = _plan(corpus, hp, epoch)
+        plan = plan_of(corpus, hp, epoch)
         for number in range(cursor.batch, len(plan)):
-            if hp.max_minutes and cursor.seconds >= hp.max_minutes * 60:
-                return
             began = time.monotonic()
-            batch = collate(corpus, plan[number])
-            nll, tokens = (float(value) for value in step(batch.source, batch.target))
+            source, target = feed(strategy, rank, corpus, plan[number])
+            enough = bool(hp.max_minutes) and cursor.seconds >= hp.max_minutes * 60
+            nll, tokens, stopping = step(source, target, cursor.step + 1, wants_stop() or enough)
             last = number + 1 == len(plan)
             cursor = Cursor(
                 step=cursor.step + 1,
@@ -161,21 +140,19 @@ def run(state: TrainState, corpus: Encoded, hp: Hyperparameters, start: Cursor, 
                 batch=0 if last else number + 1,
                 seconds=cursor.seconds + time.monotonic() - began,
             )
-            yield StepResult(nll / tokens, int(tokens), cursor, epoch_ended=last)
+            yield StepResult(nll / tokens, int(tokens), cursor, epoch_ended=last, stopping=stopping)
+            if stopping:
+                return
 
 
-def warmup_steps(hp: Hyperparameters, planned: int) -> int:
-    """The warm-up in updates: at most a tenth of the planned ones, at least one."""
-    return max(1, min(hp.warmup_steps, math.ceil(planned / 10)))
-
-
-def _plan(corpus: Encoded, hp: Hyperparameters, epoch: int) -> list[np.ndarray]:
+def plan_of(corpus: Encoded, hp: Hyperparameters, epoch: int) -> list[np.ndarray]:
+    """The global batches of an epoch: the same on every host."""
     return plan_epoch(corpus, epoch=epoch, seed=hp.seed, batch_tokens=hp.batch_tokens, batch_size=hp.batch_size)
 
 
 def planned_steps(corpus: Encoded, hp: Hyperparameters) -> int:
     """Updates in all epochs, as far as the first epoch tells."""
-    return hp.epochs * len(_plan(corpus, hp, 0))
+    return hp.epochs * len(plan_of(corpus, hp, 0))
 
 
 class Evaluator:

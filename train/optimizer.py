@@ -1,0 +1,102 @@
+"""The optimizer of the TensorFlow loop: Adam, the learning rate, and the moving average that is exported."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from container.hyperparameters import Hyperparameters
+from train.model import Transformer, weights_by_name
+
+ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.9, 0.98, 1e-9  # Vaswani et al. 2017, section 5.3
+
+
+def warmup_steps(hp: Hyperparameters, planned: int) -> int:
+    """The warm-up in updates: at most a tenth of the planned ones, at least one."""
+    return max(1, min(hp.warmup_steps, math.ceil(planned / 10)))
+
+
+def learning_rate(step: tf.Tensor | int, peak: float, warmup: int) -> tf.Tensor:
+    """Linear warm-up to `peak`, then decay with the inverse square root of the step (from 1); float32 scalar."""
+    step = tf.cast(step, tf.float32)
+    return peak * tf.minimum(step / warmup, tf.sqrt(warmup / step))
+
+
+class TrainState:
+    """Weights, Adam's two moments and the moving average of the weights, each by the weight's name.
+
+    Made inside the strategy's scope, so that every replica has its copy and all copies stay equal.
+    """
+
+    def __init__(self, model: Transformer) -> None:
+        self.model = model
+        self.weights: dict[str, tf.Variable] = {
+            name: variable.value for name, variable in weights_by_name(model).items()
+        }
+        zeros = {name: np.zeros(weight.shape, np.float32) for name, weight in self.weights.items()}
+        self.first = {name: tf.Variable(zero) for name, zero in zeros.items()}
+        self.second = {name: tf.Variable(zero) for name, zero in zeros.items()}
+        self.average = {name: tf.Variable(weight.numpy()) for name, weight in self.weights.items()}
+
+    def groups(self) -> dict[str, dict[str, tf.Variable]]:
+        return {"weights": self.weights, "first": self.first, "second": self.second, "average": self.average}
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Everything a checkpoint holds, as `group/name` -> array."""
+        return {
+            f"{group}/{name}": variable.numpy()
+            for group, variables in self.groups().items()
+            for name, variable in variables.items()
+        }
+
+    def restore(self, tensors: dict[str, np.ndarray]) -> None:
+        for group, variables in self.groups().items():
+            for name, variable in variables.items():
+                variable.assign(tensors[f"{group}/{name}"])
+
+    def averaged_weights(self) -> dict[str, np.ndarray]:
+        """The weights to evaluate and export, float32."""
+        return {name: variable.numpy() for name, variable in self.average.items()}
+
+
+def apply_gradients(
+    state: TrainState, gradients: dict[str, tf.Tensor], step: tf.Tensor, hp: Hyperparameters, warmup: int
+) -> None:
+    """Clip, then one update of every weight; `gradients` are already summed over the replicas.
+
+    To be called in replica context; `step` counts updates from 1.
+    """
+    names = list(gradients)
+    clipped, _ = tf.clip_by_global_norm([tf.convert_to_tensor(gradients[name]) for name in names], hp.clip_norm)
+    step = tf.cast(step, tf.float32)
+    # Kingma & Ba 2015 (arXiv:1412.6980), section 2: both bias corrections folded into the rate.
+    correction = tf.sqrt(1.0 - ADAM_BETA_2**step) / (1.0 - ADAM_BETA_1**step)
+    rate = learning_rate(step, hp.learning_rate, warmup) * correction
+    # The average's memory grows with the step, so that a short run is averaged too and not mostly its first weights.
+    share = 1.0 - tf.minimum(hp.ema_decay, step / (9.0 + step))
+
+    def update_all(strategy: tf.distribute.Strategy, by_name: dict[str, tf.Tensor], rate: tf.Tensor, share: tf.Tensor):
+        for name, gradient in by_name.items():
+            slots = (state.first[name], state.second[name], state.average[name])
+            strategy.extended.update(state.weights[name], _update, args=(gradient, *slots, rate, share), group=False)
+
+    context = tf.distribute.get_replica_context()
+    context.merge_call(update_all, args=(dict(zip(names, clipped, strict=True)), rate, share))
+
+
+def _update(
+    weight: tf.Variable,
+    gradient: tf.Tensor,
+    first: tf.Variable,
+    second: tf.Variable,
+    average: tf.Variable,
+    rate: tf.Tensor,
+    share: tf.Tensor,
+) -> None:
+    """Adam's algorithm 1 on one weight, then one step of its moving average."""
+    mean = first.assign_add((1 - ADAM_BETA_1) * (gradient - first))
+    spread = second.assign_add((1 - ADAM_BETA_2) * (tf.square(gradient) - second))
+    new = weight.assign_sub(rate * mean / (tf.sqrt(spread) + ADAM_EPSILON))
+    average.assign_add(share * (new - average))
