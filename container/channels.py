@@ -61,13 +61,9 @@ def read_channels(paths: Paths) -> dict[str, Channel]:
     try:
         config = json.loads(content)
     except ValueError as error:
-        raise ChannelError(
-            f"{file} is not valid JSON ({error}): write one object, a key for each channel."
-        ) from None
+        raise ChannelError(f"{file} is not valid JSON ({error}): write one object, a key for each channel.") from None
     if not isinstance(config, dict) or not all(isinstance(entry, dict) for entry in config.values()):
-        raise ChannelError(
-            f'{file} must hold an object such as {{"training": {{"TrainingInputMode": "File"}}}}.'
-        )
+        raise ChannelError(f'{file} must hold an object such as {{"training": {{"TrainingInputMode": "File"}}}}.')
     return {name: _configured(file, paths.data, name, entry) for name, entry in config.items()}
 
 
@@ -76,9 +72,7 @@ def _configured(file: Path, data: Path, name: str, entry: Mapping[str, str]) -> 
     if mode not in MODES:
         raise ChannelError(f"{file}: channel {name} has the mode {mode!r}: use one of {', '.join(MODES)}.")
     if entry.get("RecordWrapperType", "None") != "None":
-        raise ChannelError(
-            f"{file}: channel {name} is wrapped as RecordIO: set its RecordWrapperType to None."
-        )
+        raise ChannelError(f"{file}: channel {name} is wrapped as RecordIO: set its RecordWrapperType to None.")
     return Channel(
         name=name,
         directory=data / name,
@@ -105,9 +99,7 @@ def required(channels: Mapping[str, Channel], name: str) -> Channel:
     if name in channels:
         return channels[name]
     others = f"only {', '.join(channels)}" if channels else "no channel at all"
-    raise ChannelError(
-        f"There is no channel {name!r} ({others}): give the job an input channel called {name!r}."
-    )
+    raise ChannelError(f"There is no channel {name!r} ({others}): give the job an input channel called {name!r}.")
 
 
 def files(channel: Channel) -> list[Path]:
@@ -118,15 +110,11 @@ def files(channel: Channel) -> list[Path]:
     """
     folder = channel.directory
     if not folder.is_dir() and not channel.sharded:
-        raise ChannelError(
-            f"Channel {channel.name!r} has no folder {folder}: mount it, or check the job's input."
-        )
+        raise ChannelError(f"Channel {channel.name!r} has no folder {folder}: mount it, or check the job's input.")
     found = [path for path in folder.rglob("*") if all(map(_is_data, path.relative_to(folder).parts))]
     found = sorted(path for path in found if path.is_file())
     if not found and not channel.sharded:
-        raise ChannelError(
-            f"Channel {channel.name!r} holds no file in {folder}: put at least one data file there."
-        )
+        raise ChannelError(f"Channel {channel.name!r} holds no file in {folder}: put at least one data file there.")
     return found
 
 

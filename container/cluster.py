@@ -60,12 +60,8 @@ def read_cluster(path: Path) -> Cluster:
         return SINGLE_HOST
     except OSError as error:
         raise PlatformError(f"{path} cannot be read ({error.strerror}): run the container as root.") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise PlatformError(
-            f'{path} is damaged: it must hold a JSON object with "hosts" and "current_host".'
-        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise PlatformError(f'{path} is damaged: it must hold a JSON object with "hosts" and "current_host".') from None
     if current not in hosts:
-        raise PlatformError(
-            f"{path} names the current host {current!r}, which is not among {', '.join(hosts)}."
-        )
+        raise PlatformError(f"{path} names the current host {current!r}, which is not among {', '.join(hosts)}.")
     return Cluster(hosts, current, interface)

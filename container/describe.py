@@ -82,9 +82,7 @@ def describe(
     }
 
 
-def _channel(
-    name: str, description: str, required: bool, types: list[str], modes: list[str]
-) -> dict[str, Any]:
+def _channel(name: str, description: str, required: bool, types: list[str], modes: list[str]) -> dict[str, Any]:
     return {
         "Name": name,
         "Description": description,
@@ -138,9 +136,7 @@ def _choices(name: str) -> list[str]:
 def _limits(name: str) -> dict[str, float]:
     """The bounds of a number under pydantic's names: `ge` or `gt` below, `le` or `lt` above."""
     metadata = Hyperparameters.model_fields[name].metadata
-    return {
-        key: getattr(item, key) for item in metadata for key in ("ge", "gt", "le", "lt") if hasattr(item, key)
-    }
+    return {key: getattr(item, key) for item in metadata for key in ("ge", "gt", "le", "lt") if hasattr(item, key)}
 
 
 def _legal(name: str) -> tuple[float, float]:

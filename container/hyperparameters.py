@@ -73,9 +73,7 @@ class Hyperparameters(BaseModel):
     warmup_steps: int = _field(800, "steps to the peak; at most 10 % of all steps", ge=1, le=100_000)
     clip_norm: float = _field(1.0, "largest global norm of a gradient", gt=0, le=1000)
     ema_decay: float = _field(0.997, "decay of the moving average that is exported", ge=0, lt=1)
-    precision: Literal["auto", "float32", "bfloat16"] = _field(
-        "auto", "of matrix products; auto asks the hardware"
-    )
+    precision: Literal["auto", "float32", "bfloat16"] = _field("auto", "of matrix products; auto asks the hardware")
     seed: int = _field(1, "of every random choice of the job", ge=0, le=2**31 - 1)
     resume: bool = _field(True, "continue from the newest checkpoint when there is one")
     checkpoint_seconds: float = _field(60.0, "seconds between checkpoints", ge=0, le=86_400)
@@ -149,9 +147,7 @@ def _read_object(path: Path) -> dict[str, object]:
     return content
 
 
-def parse(
-    raw: Mapping[str, object], overrides: Mapping[str, str] = types.MappingProxyType({})
-) -> Hyperparameters:
+def parse(raw: Mapping[str, object], overrides: Mapping[str, str] = types.MappingProxyType({})) -> Hyperparameters:
     """Check raw values of any of the four encodings and give them their types; `overrides` win over `raw`.
 
     Keys may be written in kebab or snake case. Keys that SageMaker itself injects are passed over.
@@ -236,9 +232,7 @@ def _explain(error: ValidationError, values: Mapping[str, object]) -> list[str]:
     wrong = {str(item["loc"][0]): item for item in error.errors() if item["loc"]}
     if not wrong:
         return [item["msg"] for item in error.errors()]
-    clauses = [
-        f"{name} must be {_expected(name, it)}, got {_short(values[name])}" for name, it in wrong.items()
-    ]
+    clauses = [f"{name} must be {_expected(name, it)}, got {_short(values[name])}" for name, it in wrong.items()]
     right = {name: value for name, value in values.items() if name not in wrong}
     try:
         settled = set(Hyperparameters.model_fields) - set(wrong)

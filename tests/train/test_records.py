@@ -83,8 +83,9 @@ def test_quotes_mean_nothing_in_tsv(folder: Path) -> None:
     assert pairs(folder) == [Pair('"Hi.', '"Hola.')]
 
 
-def test_a_header_in_a_later_line_is_a_pair(folder: Path) -> None:
-    put(folder, "a.tsv", "Hi.\tHola.\nen\tes\n")
+@pytest.mark.parametrize(("name", "separator"), [("a.tsv", "\t"), ("a.csv", ",")])
+def test_a_header_in_a_later_line_is_a_pair(folder: Path, name: str, separator: str) -> None:
+    put(folder, name, f"Hi.{separator}Hola.\nen{separator}es\n")
     assert pairs(folder)[1] == Pair("en", "es")
 
 
@@ -243,7 +244,7 @@ def test_pipe_mode(folder: Path, content_type: str | None, compressed: bool) -> 
     raw = gzip.compress(content.encode()) if compressed else content.encode()
     thread = threading.Thread(target=fifo.write_bytes, args=[raw], daemon=True)
     thread.start()
-    assert list(read_pairs(channel, "en", "es", epoch=1)) == HELLO
+    assert list(read_pairs(channel, "en", "es", epoch=1, patience=20)) == HELLO
     thread.join(timeout=20)
 
 
