@@ -94,7 +94,12 @@ def parse_checkpoint(path: Path, content: bytes) -> Checkpoint | None:
 
 
 def _digest(tensors: dict[str, np.ndarray], header: dict[str, str]) -> str:
-    digest = hashlib.sha256(f"{header['cursor']}\n{header['run']}\n".encode())
+    return hashlib.sha256(f"{header['cursor']}\n{header['run']}\n{digest_of(tensors)}\n".encode()).hexdigest()
+
+
+def digest_of(tensors: dict[str, np.ndarray]) -> str:
+    """sha256 over names, types, shapes and values: equal for bit-identical tensors only."""
+    digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape}\n".encode())
         digest.update(np.ascontiguousarray(tensors[name]).data)

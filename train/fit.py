@@ -15,7 +15,7 @@ import tensorflow as tf
 from container.errors import HyperparameterError
 from container.hyperparameters import Hyperparameters
 from train.batches import Cursor
-from train.checkpoints import Checkpoint, save_checkpoint
+from train.checkpoints import Checkpoint, digest_of, save_checkpoint
 from train.evaluate import TestSet, make_test_set, score, translate
 from train.export import export_ctranslate2
 from train.hardware import fastest_precision
@@ -90,7 +90,9 @@ def fit(
     if stop.is_set():
         progress.say(f"asked to stop: {cursor.step} updates were done, the model is written now")
     saver.save(cursor)
-    return Fitted(config, state.averaged_weights(), watcher.evaluator, cursor)
+    weights = state.averaged_weights()
+    progress.say(f"weights_sha256={digest_of(weights)};")  # equal on all hosts, and for an interrupted run
+    return Fitted(config, weights, watcher.evaluator, cursor)
 
 
 def _identity(
