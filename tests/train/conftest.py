@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 import sentencepiece
 
+from container.cluster import SINGLE_HOST
 from container.hyperparameters import Hyperparameters, parse
 from container.paths import Paths
 from data.sample import read_part, write_channels
 from train.prepare import Prepared, prepare
 from train.records import Pair
+from train.rendezvous import Alone
 from train.tokenizer import load_tokenizer, train_tokenizer
 
 
@@ -57,4 +59,4 @@ def prepared(hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> P
     """The sample's channels (100 training pairs, the whole test part), tokenised."""
     paths = Paths(tmp_path_factory.mktemp("prepared") / "ml")
     write_channels(paths.data)
-    return prepare(hp, paths, paths.checkpoints / "tokenizer.model", lambda sentence: None)
+    return prepare(hp, paths, paths.checkpoints / "tokenizer.model", Alone(SINGLE_HOST), lambda sentence: None)

@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
+from container.cluster import SINGLE_HOST
 from container.errors import ChannelError
 from container.hyperparameters import parse
 from data.sample import read_part
 from tests.conftest import Job
 from train.prepare import Prepared, prepare
 from train.records import Pair
+from train.rendezvous import Alone
 
 Prepare = Callable[..., Prepared]
 
@@ -27,7 +29,7 @@ def run(job: Job, said: list[str]) -> Prepare:
 
     def prepare_with(**hyperparameters: object) -> Prepared:
         hp = parse({"vocab_size": 500, **hyperparameters})
-        return prepare(hp, job.paths, job.paths.checkpoints / "tokenizer.model", said.append)
+        return prepare(hp, job.paths, job.paths.checkpoints / "tokenizer.model", Alone(SINGLE_HOST), said.append)
 
     return prepare_with
 
