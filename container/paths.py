@@ -59,6 +59,10 @@ class Paths:
         return self.output / "data"
 
     @property
+    def tensorboard(self) -> Path:
+        return self.output / "tensorboard"
+
+    @property
     def failure(self) -> Path:
         return self.output / "failure"
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 from tqdm import tqdm
 
 from container.hyperparameters import Hyperparameters
 from train.loop import StepResult
+
+Sink = Callable[[Mapping[str, float]], None]  # wants every metrics line, as names and values
 
 _FORMATS = {
     "learning_rate": "{:.6f}",
@@ -24,10 +27,10 @@ _FORMATS = {
 
 
 class Progress:
-    """Says what happens, and remembers every metrics line for the report (`history`)."""
+    """Says what happens, and remembers every metrics line for the report (`history`); `sinks` get each line too."""
 
-    def __init__(self, hp: Hyperparameters, stream: TextIO = sys.stdout) -> None:
-        self._stream, self._log_every = stream, hp.log_every
+    def __init__(self, hp: Hyperparameters, stream: TextIO = sys.stdout, sinks: Sequence[Sink] = ()) -> None:
+        self._stream, self._log_every, self._sinks = stream, hp.log_every, sinks
         self._limit = hp.max_minutes * 60
         self._bar: tqdm | None = None
         self._nll = self._tokens = 0.0
@@ -45,6 +48,8 @@ class Progress:
     def metrics(self, **values: float) -> None:
         """One line `name=value; name=value;`, kept in the history."""
         self.history.append(values)
+        for sink in self._sinks:
+            sink(values)
         line = " ".join(f"{name}={_FORMATS.get(name, '{}').format(value)};" for name, value in values.items())
         if self._bar is not None:
             self._bar.write(line, file=self._stream)
