@@ -12,9 +12,11 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from container import hyperparameters
 from container.cluster import read_cluster
@@ -56,13 +58,14 @@ def run_job(hp: Hyperparameters, paths: Paths, stop: threading.Event) -> None:
     with open_start(hp, paths, peers) as (start, tokenizer_path, folder):
         prepared = prepare(hp, paths, tokenizer_path, peers, say)
 
-        # TensorFlow takes seconds to import: only now, when the input is known to be good.
+        say("importing TensorFlow")  # takes seconds: only now, when the input is known to be good
         os.environ.setdefault("KERAS_BACKEND", "tensorflow")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from train.distribution import make_strategy
-        from train.fit import fit
-        from train.progress import Progress
-        from train.publish import publish
+        with quiet_stderr():
+            from train.distribution import make_strategy
+            from train.fit import fit
+            from train.progress import Progress
+            from train.publish import publish
 
         strategy = make_strategy(peers.cluster)
         progress = Progress(hp)
@@ -71,6 +74,26 @@ def run_job(hp: Hyperparameters, paths: Paths, stop: threading.Event) -> None:
             published = publish(prepared, fitted, hp, paths, progress, hurried=stop.is_set())
             progress.say(f"the model stands in {published.path}")
         peers.finish()
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Keep stderr (the file descriptor: C++ writes there) to ourselves, and print it only when the block fails.
+
+    TensorFlow announces its optimisations on import whatever its log level is, in front of every user's log.
+    """
+    with tempfile.TemporaryFile() as kept:
+        stderr = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(stderr, kept.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def meet(paths: Paths) -> Peers:

@@ -114,7 +114,9 @@ def _scores(
     if hp.quantization != "float32" and not hurried:
         few = make_test_set(prepared.corpus.test, COMPARED_SOURCES)
         lost = scores_of(float32, few)["bleu"].value - scores_of(model, few)["bleu"].value
-        progress.say(f"{hp.quantization} loses {lost:+.2f} BLEU against float32 on {len(few.sources)} test sentences")
+        progress.say(
+            f"{hp.quantization} against float32: {round(-lost, 2) + 0:+.2f} BLEU on {len(few.sources)} test sentences"
+        )
         scores["bleu_lost_by_quantization"] = Score(value=round(lost, 2), signature=scores["bleu"].signature)
     return scores
 
