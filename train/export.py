@@ -6,6 +6,7 @@ the Keras model run in float32 must agree on the log-probability of every token 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -111,10 +112,12 @@ def check_parity(ours: Sequence[np.ndarray], exported: Sequence[np.ndarray]) -> 
     """The largest difference in log-probability of a token; `AlgorithmError` above `PARITY_TOLERANCE`."""
     worst, sentence = 0.0, 0
     for index, (a, b) in enumerate(zip(ours, exported, strict=True)):
-        difference = float(np.max(np.abs(a - b))) if a.shape == b.shape else float("inf")
-        if not difference <= worst:  # also true for NaN
+        difference = float(np.max(np.abs(a - b))) if a.shape == b.shape else math.inf
+        if math.isnan(difference):  # NaN is larger than nothing: a later sentence would hide it
+            difference = math.inf
+        if difference > worst:
             worst, sentence = difference, index
-    if not worst <= PARITY_TOLERANCE:
+    if worst > PARITY_TOLERANCE:
         raise AlgorithmError(
             f"The exported model disagrees with the trained one: sentence {sentence} of the parity check differs by "
             f"{worst:.2e} in the log-probability of a token (allowed: {PARITY_TOLERANCE:.0e}), so nothing was "
