@@ -7,17 +7,22 @@ import os
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import io
+import threading
 from itertools import islice
 from pathlib import Path
 
 import pytest
 import sentencepiece
+import tensorflow as tf
 
 from container.cluster import SINGLE_HOST
 from container.hyperparameters import Hyperparameters, parse
 from container.paths import Paths
 from data.sample import read_part, write_channels
+from train.fit import Fitted, fit
 from train.prepare import Prepared, prepare
+from train.progress import Progress
 from train.records import Pair
 from train.rendezvous import Alone
 from train.tokenizer import load_tokenizer, train_tokenizer
@@ -60,3 +65,11 @@ def prepared(hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> P
     paths = Paths(tmp_path_factory.mktemp("prepared") / "ml")
     write_channels(paths.data)
     return prepare(hp, paths, paths.checkpoints / "tokenizer.model", Alone(SINGLE_HOST), lambda sentence: None)
+
+
+@pytest.fixture(scope="session")
+def fitted(prepared: Prepared, hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    """A model after one epoch. Read it, do not change it."""
+    folder, alone = tmp_path_factory.mktemp("checkpoints"), Alone(SINGLE_HOST)
+    progress, strategy = Progress(hp, io.StringIO()), tf.distribute.get_strategy()
+    return fit(prepared, hp, folder, None, progress, threading.Event(), alone, strategy)
