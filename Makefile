@@ -35,7 +35,7 @@ image:
 	docker build --tag $(IMAGE) .
 
 docs:
-	.venv/bin/python -m container.describe docs/hyperparameters.md
+	.venv/bin/python -m train --help | tail -n +3 >docs/hyperparameters.md
 
 lock:
 	requirements/lock.sh

@@ -67,7 +67,7 @@ class Hyperparameters(BaseModel):
     # Training
     epochs: int = _field(10, "passes over the training pairs", ge=1, le=10_000)
     max_minutes: float = _field(0.0, "stop after so many minutes of steps; 0 is no limit", ge=0, le=40_320)
-    batch_tokens: int = _field(4096, "target tokens in a batch", ge=64, le=1_000_000, tune=(1024, 16_384))
+    batch_tokens: int = _field(2048, "target tokens in a batch", ge=64, le=1_000_000, tune=(1024, 16_384))
     batch_size: int | None = _field(None, "pairs in a batch; replaces batch_tokens", ge=1, le=65_536)
     learning_rate: float = _field(2e-3, "peak learning rate", gt=0, le=1, tune=(1e-4, 1e-2))
     warmup_steps: int = _field(800, "steps to the peak; at most 10 % of all steps", ge=1, le=100_000)

@@ -84,7 +84,7 @@ def test_every_hyperparameter_is_described_with_type_range_and_default() -> None
         "Type": "Integer",
         "IsTunable": True,
         "IsRequired": False,
-        "DefaultValue": "4096",
+        "DefaultValue": "2048",
         "Range": {"IntegerParameterRangeSpecification": {"MinValue": "64", "MaxValue": "1000000"}},
     }
     assert entries["dropout_rate"]["Type"] == "Continuous"

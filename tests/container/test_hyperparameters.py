@@ -258,4 +258,4 @@ def test_help_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         from_arguments(["--seed", "1", "--help"])
     assert ended.value.code == 0
-    assert "| `batch_tokens` | integer | 4096 |" in capsys.readouterr().out
+    assert "| `batch_tokens` | integer | 2048 |" in capsys.readouterr().out
