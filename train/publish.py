@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from container.artifact import CleanUp, Decoding, Manifest, Score, write_atomica
 from container.hyperparameters import Hyperparameters
 from container.paths import Paths
 from container.text import PLACEHOLDERS
+from train.analysis import Translations
 from train.batches import collate, encode
 from train.evaluate import TestSet, make_test_set, score, translate
 from train.export import PARITY_SENTENCES, check_parity, ctranslate2_log_probs, export_ctranslate2
 from train.fit import Fitted
 from train.prepare import Prepared, copy_tokenizer
 from train.progress import Progress
+from train.report import FinishedJob, write_report
 
 TEST_SOURCES = 2000  # a 95 % interval of about +-1 BLEU
 COMPARED_SOURCES = 500  # translated again in float32, for what quantisation costs
@@ -37,7 +40,7 @@ def publish(
     *,
     hurried: bool,
 ) -> artifact.Artifact:
-    """Export, check, score and write `/opt/ml/model`; the metrics also go to `/opt/ml/output/data/metrics.json`."""
+    """Export, check, score and write `/opt/ml/model`; then the metrics and the report in `/opt/ml/output/data`."""
     with artifact.staging(paths.model) as folder, tempfile.TemporaryDirectory() as scratch:
         float32 = Path(scratch)
         export_ctranslate2(fitted.weights, fitted.config, prepared.tokenizer, float32, quantization="float32")
@@ -55,12 +58,16 @@ def publish(
             save(fitted.weights, metadata={"config": json.dumps(asdict(fitted.config))})
         )
         test_set = make_test_set(prepared.corpus.test, HURRIED_SOURCES if hurried else TEST_SOURCES)
-        scores = _scores(prepared, hp, folder / artifact.CTRANSLATE2, float32, test_set, progress, hurried)
+        scores, translations = _scores(
+            prepared, hp, folder / artifact.CTRANSLATE2, float32, test_set, progress, hurried
+        )
         manifest = _manifest(prepared, fitted, hp, scores, parity, stopped=hurried)
         published = artifact.publish(folder, paths.model, manifest)
     paths.output_data.mkdir(parents=True, exist_ok=True)
-    report = {"history": progress.history, "scores": {name: s.model_dump() for name, s in scores.items()}}
-    write_atomically(paths.output_data / "metrics.json", json.dumps(report, indent=1).encode())
+    metrics = {"history": progress.history, "scores": {name: s.model_dump() for name, s in scores.items()}}
+    write_atomically(paths.output_data / "metrics.json", json.dumps(metrics, indent=1).encode())
+    job = FinishedJob(published, prepared, hp, progress.history, translations)
+    progress.say(f"the report stands in {write_report(paths.output_data, job, hurried=hurried)}")
     return published
 
 
@@ -92,12 +99,13 @@ def _scores(
     test_set: TestSet,
     progress: Progress,
     hurried: bool,
-) -> dict[str, Score]:
+) -> tuple[dict[str, Score], Translations | None]:
     if not test_set.sources:
         progress.say("there is no test part, so nothing is scored")
-        return {}
+        return {}, None
 
-    def scores_of(folder: Path, sentences: TestSet) -> dict[str, Score]:
+    def translations_of(folder: Path, sentences: TestSet) -> Translations:
+        began = time.monotonic()
         hypotheses = translate(
             folder,
             prepared.tokenizer,
@@ -107,18 +115,22 @@ def _scores(
             max_length=hp.max_len + 1,
             threads=os.cpu_count() or 1,
         )
-        return score(hypotheses, sentences)
+        return Translations(sentences, hypotheses, time.monotonic() - began)
 
-    scores = scores_of(model, test_set)
+    def bleu_of(folder: Path, sentences: TestSet) -> float:
+        return score(translations_of(folder, sentences).hypotheses, sentences)["bleu"].value
+
+    translations = translations_of(model, test_set)
+    scores = score(translations.hypotheses, test_set)
     progress.metrics(test_bleu=scores["bleu"].value, test_chrf=scores["chrf"].value)
     if hp.quantization != "float32" and not hurried:
         few = make_test_set(prepared.corpus.test, COMPARED_SOURCES)
-        lost = scores_of(float32, few)["bleu"].value - scores_of(model, few)["bleu"].value
+        lost = bleu_of(float32, few) - bleu_of(model, few)
         progress.say(
             f"{hp.quantization} against float32: {round(-lost, 2) + 0:+.2f} BLEU on {len(few.sources)} test sentences"
         )
         scores["bleu_lost_by_quantization"] = Score(value=round(lost, 2), signature=scores["bleu"].signature)
-    return scores
+    return scores, translations
 
 
 def _manifest(
