@@ -106,13 +106,20 @@ class Batcher:
             if waiting and waiting + coming > self._max_waiting:
                 raise Overloaded("The server has more text waiting than it takes: try again in a second.")
             self._jobs.extend(jobs)
-            self._dispatch()
+            batches = self._take_batches()
+        self._start(batches)
 
-    def _dispatch(self) -> None:
-        """Give every idle engine thread a batch while there is one. Called with the lock held."""
+    def _take_batches(self) -> list[Batch]:
+        """A batch for every idle engine thread while there is one. Called with the lock held."""
+        batches = []
         while self._idle and self._jobs:
-            batch = self._gather()
+            batches.append(self._gather())
             self._idle -= 1
+        return batches
+
+    def _start(self, batches: Sequence[Batch]) -> None:
+        """Decode batches. Called without the lock: what is done at once calls `_finish` in this thread."""
+        for batch in batches:
             sources = [source for _, entries in batch for _, source in entries]
             decoded = self._engine.submit(self._predictor.decode, sources, batch[0][0].options)
             decoded.add_done_callback(partial(self._finish, batch))
@@ -139,9 +146,12 @@ class Batcher:
         return batch
 
     def _finish(self, batch: Batch, decoded: Future[list[Translation]]) -> None:
-        """Hand out the answers or the failure, and start what waits. Runs in the engine's thread."""
+        """Hand out the answers or the failure, and start what waits."""
         error = decoded.exception()
         answers = iter(() if error else decoded.result())
+        if error:  # this input, or the engine itself? A sentence known to work tells.
+            check = self._engine.submit(self._predictor.translate, [WARM_UP], Parameters())
+            check.add_done_callback(self._checked)
         with self._lock:
             self._idle += 1
             for job, entries in batch:
@@ -150,10 +160,8 @@ class Batcher:
                 else:
                     job.take({index: next(answers) for index, _ in entries})
             self._jobs = deque(job for job in self._jobs if job.waiting)
-            self._dispatch()
-        if error:  # this input, or the engine itself? A sentence known to work tells.
-            check = self._engine.submit(self._predictor.translate, [WARM_UP], Parameters())
-            check.add_done_callback(self._checked)
+            batches = self._take_batches()
+        self._start(batches)
 
     def _checked(self, check: Future[list[Translation]]) -> None:
         self.broken = check.exception() is not None
