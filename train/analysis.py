@@ -198,6 +198,7 @@ def attention_maps(
         length_penalty=decoding.length_penalty,
         max_decoding_length=decoding.max_target_length,
         return_attention=True,
+        max_batch_size=1,  # in a larger batch, beam search gives the first token the attention of another sentence
     )
     maps = []
     for source, result in zip(tokens, results, strict=True):

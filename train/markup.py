@@ -31,15 +31,22 @@ def join(parts: Iterable[str]) -> Html:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Cell]], kind: str = "") -> Html:
-    """Rows of cells under a head; a row's first cell names the row when it is text, numbers are set right."""
-    top = "".join(f'<th scope="col">{text(name)}</th>' for name in head)
-    body = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    """Rows of cells under a head; a column of numbers is set right. `kind` is the table's class, for the style."""
+    cells = [list(row) for row in rows]
+    numeric = [all(not isinstance(row[column], str) for row in cells) for column in range(len(head))]
+    classes = [' class="number"' if is_number else "" for is_number in numeric]
+    top = "".join(
+        f'<th scope="col"{attribute}>{text(name)}</th>' for name, attribute in zip(head, classes, strict=True)
+    )
+    body = "\n".join(f"<tr>{_cells(row, classes)}</tr>" for row in cells)
     attribute = f' class="{kind}"' if kind else ""
-    return Html(f"<table{attribute}><thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody></table>")
+    return Html(
+        f'<div class="wide"><table{attribute}><thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    )
 
 
-def _cell(value: Cell) -> str:
-    return f"<td>{text(value)}</td>" if isinstance(value, str) else f'<td class="number">{text(value)}</td>'
+def _cells(row: Sequence[Cell], attributes: Sequence[str]) -> str:
+    return "".join(f"<td{attribute}>{text(value)}</td>" for value, attribute in zip(row, attributes, strict=True))
 
 
 def facts(rows: Iterable[tuple[str, Cell]]) -> Html:
@@ -64,12 +71,13 @@ def details(summary: str, inside: Html) -> Html:
     return Html(f"<details><summary>{text(summary)}</summary>\n{inside}\n</details>")
 
 
-def figure(svg: str | None, description: str) -> Html:
-    """An SVG plot and what it shows, for readers who see it and for readers who do not."""
+def figure(svg: str | None, caption: str, numbers: str = "") -> Html:
+    """An SVG plot and what it shows; `numbers` are said to readers who cannot see it, after the caption."""
     if svg is None:
         return Html("")
-    described = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1)
-    return Html(f"<figure>\n{described}\n<figcaption>{text(description)}</figcaption>\n</figure>")
+    description = escape(f"{caption} {numbers}".strip())
+    described = svg.replace("<svg ", f'<svg role="img" aria-label="{description}" ', 1)
+    return Html(f"<figure>\n{described}\n<figcaption>{text(caption)}</figcaption>\n</figure>")
 
 
 def heat_map(attention: AttentionMap) -> Html:

@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from train.analysis import Bucket, PartStatistics
 
@@ -65,8 +66,11 @@ def learning_curves(history: History) -> str | None:
                 steps, values = curve(history, key)
                 marker = "o" if len(steps) <= 20 else None
                 axes.plot(steps, values, color=colour, label=label, marker=marker, markersize=3.5, linewidth=1.6)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             if "loss" not in title:
                 axes.set_ylim(bottom=0)
+            if "speed" in title:
+                axes.yaxis.set_major_formatter("{x:,.0f}")
             if len(lines) > 1:
                 axes.legend()
 
@@ -83,14 +87,14 @@ def scores_by_length(buckets: Sequence[Bucket]) -> str:
     """A bar of BLEU for each bucket of source lengths."""
 
     def draw(figure: Figure) -> None:
-        axes: Axes = figure.add_subplot(xlabel="words in the source", ylabel="BLEU")
-        bars = axes.bar([bucket.words for bucket in buckets], [bucket.bleu for bucket in buckets], 0.6, color=BLUE)
-        labels = [f"{bucket.bleu:.1f}" if bucket.sentences else "no sentence" for bucket in buckets]
-        axes.bar_label(bars, labels=labels, padding=2)
+        axes: Axes = figure.add_subplot(title="BLEU", xlabel="words in the source (sentences)")
+        names = [f"{bucket.words} ({bucket.sentences:,})" for bucket in buckets]
+        bars = axes.bar(names, [bucket.bleu for bucket in buckets], 0.55, color=BLUE)
+        axes.bar_label(bars, labels=[f"{bucket.bleu:.1f}" if bucket.sentences else "" for bucket in buckets], padding=2)
         axes.margins(y=0.15)
         axes.grid(visible=False, axis="x")
 
-    return _svg("bleu_by_length", 6.5, 2.8, draw)
+    return _svg("bleu_by_length", 9.0, 2.6, draw)
 
 
 def length_histograms(parts: Sequence[PartStatistics]) -> str:
@@ -108,6 +112,7 @@ def length_histograms(parts: Sequence[PartStatistics]) -> str:
                 if len(lengths):
                     counts, _ = np.histogram(lengths, bins)
                     axes.stairs(100 * counts / len(lengths), bins, color=colour, label=part.name, linewidth=1.6)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.legend()
 
     return _svg("lengths", 9.0, 2.8, draw)

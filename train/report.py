@@ -182,12 +182,10 @@ def _learning(job: FinishedJob, curves: str | None) -> Html:
 def _by_length(buckets: Sequence[Bucket], plot: str | None) -> Html:
     if not buckets:
         return Html("")
-    rows = [(bucket.words, bucket.sentences, bucket.bleu) for bucket in buckets]
-    described = "; ".join(f"{bucket.words} words: {bucket.bleu:.1f}" for bucket in buckets)
+    numbers = "; ".join(f"{bucket.words} words: {bucket.bleu:.1f}" for bucket in buckets)
     return section(
         "Short and long sentences",
-        figure(plot, f"BLEU by the number of words in the source. {described}."),
-        table(("words in the source", "test sentences", "BLEU"), rows),
+        figure(plot, "BLEU of the test sentences by the number of words in the source.", f"{numbers}."),
     )
 
 
