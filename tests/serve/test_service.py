@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from container.artifact import Decoding
 from container.errors import ArtifactError
 from container.paths import Paths
 from serve.app import create_app
 from serve.predictor import CTranslate2Predictor, load
 from serve.service import Service
 from serve.settings import Settings
+from tests.serve.tiny_model import write_tiny_model
 
 SECONDS = 10.0
 
@@ -98,3 +100,11 @@ def test_a_broken_engine_turns_ping_to_503(loading: Loading) -> None:
     loading.service._batcher.close()  # type: ignore[union-attr]  # the check on the warm-up sentence has run
     answer = loading.client.get("/ping")
     assert (answer.status_code, answer.get_json()["error"]["code"]) == (503, "unavailable")
+
+
+def test_a_model_that_loads_but_cannot_decode_is_not_ready(tmp_path: Path) -> None:
+    write_tiny_model(tmp_path / "model", Decoding(max_target_length=0))  # the engine refuses it at the first word
+    started = Loading(tmp_path)
+    started.finish()
+    assert started.failed.wait(SECONDS)
+    assert started.client.get("/ping").status_code == 503
