@@ -24,7 +24,9 @@ PORT = 8891  # next to TensorFlow's 8890
 PATIENCE = 300.0  # seconds for all hosts to come up
 HEARTBEAT = 5.0  # seconds between two signs of life
 SILENCE = 30.0  # seconds without one after which a host counts as lost
+GREETING = 5.0  # seconds to say who one is after connecting
 
+_GREETING = struct.Struct("!I")  # the rank of who has connected
 _FRAME = struct.Struct("!cQ")  # kind, length of what follows
 _ALIVE, _DATA, _BYE = b"A", b"D", b"B"
 
@@ -64,18 +66,30 @@ class Alone:
 
 
 class Rendezvous:
-    """Several hosts; see `Peers`. `on_lost` is called from another thread when a host has gone."""
+    """Several hosts; see `Peers`. `on_lost` is called from another thread when a host has gone.
 
-    def __init__(self, cluster: Cluster, on_lost: OnLost, *, port: int = PORT, patience: float = PATIENCE) -> None:
+    `patience`, `heartbeat` and `silence` are in seconds; `PlatformError` when a host stays away for `patience`.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        on_lost: OnLost,
+        *,
+        port: int = PORT,
+        patience: float = PATIENCE,
+        heartbeat: float = HEARTBEAT,
+        silence: float = SILENCE,
+    ) -> None:
         self.cluster = cluster
-        self._on_lost = on_lost
+        self._on_lost, self._heartbeat = on_lost, heartbeat
         self._finished = threading.Event()
         self._inbox: dict[int, queue.Queue[bytes]] = {}
         deadline = time.monotonic() + patience
         self._links = _accept_all(cluster, port, deadline) if cluster.is_chief else _join(cluster, port, deadline)
         self._sending = {rank: threading.Lock() for rank in self._links}
         for rank, link in self._links.items():
-            link.settimeout(SILENCE)
+            link.settimeout(silence)
             self._inbox[rank] = queue.Queue()
             threading.Thread(target=self._listen, args=(rank, link), daemon=True).start()
         threading.Thread(target=self._beat, daemon=True).start()
@@ -122,7 +136,7 @@ class Rendezvous:
                 self._lost(rank, error)
 
     def _beat(self) -> None:
-        while not self._finished.wait(HEARTBEAT):
+        while not self._finished.wait(self._heartbeat):
             for rank in self._links:
                 self._send(rank, _ALIVE, b"")
 
@@ -154,12 +168,24 @@ def _accept_all(cluster: Cluster, port: int, deadline: float) -> dict[int, socke
             server.settimeout(max(deadline - time.monotonic(), 0.1))
             try:
                 link, _ = server.accept()
-                link.settimeout(SILENCE)
-                (rank,) = struct.unpack("!I", _receive(link, 4))
             except TimeoutError:
                 raise _absent([host for rank, host in enumerate(cluster.hosts[1:], 1) if rank not in links]) from None
-            links[rank] = link
+            rank = _greeting(link)
+            if 0 < rank < len(cluster.hosts):
+                links[rank] = link
+            else:
+                link.close()
     return links
+
+
+def _greeting(link: socket.socket) -> int:
+    """The rank that a host says first; -1 from a stranger, such as a port scan, that says nothing."""
+    link.settimeout(GREETING)
+    try:
+        (rank,) = _GREETING.unpack(_receive(link, _GREETING.size))
+    except OSError:
+        return -1
+    return int(rank)
 
 
 def _join(cluster: Cluster, port: int, deadline: float) -> dict[int, socket.socket]:
@@ -172,7 +198,7 @@ def _join(cluster: Cluster, port: int, deadline: float) -> dict[int, socket.sock
             if time.monotonic() >= deadline:
                 raise _absent([chief]) from None
             time.sleep(0.2)
-    link.sendall(struct.pack("!I", cluster.rank))
+    link.sendall(_GREETING.pack(cluster.rank))
     return {0: link}
 
 
