@@ -1,0 +1,42 @@
+"""The locks: every package with its hashes, no index named, one version of each, and good for each Python we promise."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+LOCKS = ["runtime.txt", "test.txt"]
+PINNED = re.compile(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", re.MULTILINE | re.IGNORECASE)
+
+
+def text_of(repo: Path, lock: str) -> str:
+    return (repo / "requirements" / lock).read_text()
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_package_is_pinned_with_a_hash(repo: Path, lock: str) -> None:
+    entries = re.split(r"\n(?=\S)", re.sub(r"^\s*#.*\n", "", text_of(repo, lock), flags=re.MULTILINE).strip())
+    assert len(entries) > 50
+    assert [entry for entry in entries if not PINNED.match(entry) or "--hash=sha256:" not in entry] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_no_index_host_is_named(repo: Path, lock: str) -> None:
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links|--trusted-host", text_of(repo, lock))
+
+
+def test_the_image_and_the_tests_agree_on_every_version(repo: Path) -> None:
+    runtime, test = (set(PINNED.findall(text_of(repo, lock))) for lock in LOCKS)
+    assert runtime <= test
+
+
+def test_both_locks_resolve_on_each_supported_python(repo: Path) -> None:
+    done = subprocess.run(
+        [repo / "requirements" / "lock.sh", "--prove"], capture_output=True, text=True, check=False, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    wanted = [f"requirements/{lock} resolves on Python 3.{minor}" for minor in (11, 12, 13) for lock in LOCKS]
+    assert done.stdout.splitlines() == wanted
