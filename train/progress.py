@@ -29,8 +29,9 @@ _FORMATS = {
 class Progress:
     """Says what happens, and remembers every metrics line for the report (`history`); `sinks` get each line too."""
 
-    def __init__(self, hp: Hyperparameters, stream: TextIO = sys.stdout, sinks: Sequence[Sink] = ()) -> None:
-        self._stream, self._log_every, self._sinks = stream, hp.log_every, sinks
+    def __init__(self, hp: Hyperparameters, stream: TextIO | None = None, sinks: Sequence[Sink] = ()) -> None:
+        self._stream = sys.stdout if stream is None else stream
+        self._log_every, self._sinks = hp.log_every, sinks
         self._limit = hp.max_minutes * 60
         self._bar: tqdm | None = None
         self._nll = self._tokens = 0.0
