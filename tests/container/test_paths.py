@@ -31,6 +31,7 @@ def test_every_path_is_where_sagemaker_documents_it() -> None:
         "model": "model",
         "output": "output",
         "output_data": "output/data",
+        "tensorboard": "output/tensorboard",
         "failure": "output/failure",
         "checkpoints": "checkpoints",
     }

@@ -11,21 +11,22 @@ import io
 import threading
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sentencepiece
-import tensorflow as tf
 
 from container.cluster import SINGLE_HOST
 from container.hyperparameters import Hyperparameters, parse
 from container.paths import Paths
 from data.sample import read_part, write_channels
-from train.fit import Fitted, fit
 from train.prepare import Prepared, prepare
-from train.progress import Progress
 from train.records import Pair
 from train.rendezvous import Alone
 from train.tokenizer import load_tokenizer, train_tokenizer
+
+if TYPE_CHECKING:
+    from train.fit import Fitted
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +71,11 @@ def prepared(hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="session")
 def fitted(prepared: Prepared, hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     """A model after one epoch. Read it, do not change it."""
+    import tensorflow as tf  # takes seconds, and half of the tests here do without
+
+    from train.fit import fit
+    from train.progress import Progress
+
     folder, alone = tmp_path_factory.mktemp("checkpoints"), Alone(SINGLE_HOST)
     progress, strategy = Progress(hp, io.StringIO()), tf.distribute.get_strategy()
     return fit(prepared, hp, folder, None, progress, threading.Event(), alone, strategy)
