@@ -5,15 +5,20 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-Usage: build_and_push.sh [--help] [REPOSITORY]
+Usage: build_and_push.sh [--dry-run] [--gpu] [--help] [REPOSITORY]
 
-Builds the image for linux/amd64, creates the ECR repository when it is missing (scan on push), logs in,
-pushes, and prints the image's digest URI, ready for a training job, as the only line of stdout.
+Builds the image for linux/amd64, pushes it to Amazon ECR, and prints its digest URI, ready for a training
+job, as the only line of stdout. What was pushed before is not built again: the answer is the same.
 
-  REPOSITORY           name of the ECR repository; default: sagemaker-nmt
+  REPOSITORY           name of the ECR repository; default: sagemaker-nmt. A missing one is created: scan on
+                       push, immutable tags, images without a tag expire after a week
+  --gpu                the image with TensorFlow's CUDA libraries; its tag ends in -gpu
+  --dry-run            make every check and say what would be done; create, build and push nothing. Prints the
+                       digest URI if there is one already
   AWS_REGION           the region; else AWS_DEFAULT_REGION, else the region of the AWS profile
   ECR_REGISTRY         push the layers to this registry instead of <account>.dkr.ecr.<region>.amazonaws.com;
                        the repository is looked up and created by the ECR API all the same
+  BUILD_DISK_GB        free disk space that a build asks for; default: 8, with --gpu 25
 The tag is the git revision; with uncommitted changes, it ends in a checksum of what the image is built from.
 USAGE
 }
@@ -21,12 +26,48 @@ USAGE
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "build_and_push.sh: $*"; exit 1; }
 
+accelerator=cpu dry_run=no repository=''
+
+# Images that an endpoint or a job may still start from have a tag; what has none is left of a broken push.
+lifecycle='{"rules": [{"rulePriority": 1, "description": "Expire images without a tag after a week",
+  "selection": {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 7},
+  "action": {"type": "expire"}}]}'
+
 # Everything the image is built from.
 sources=(Dockerfile .dockerignore requirements/runtime.txt container train serve)
 
+read_arguments() {
+  while (($#)); do
+    case $1 in
+      -h | --help) usage; exit 0 ;;
+      --dry-run) dry_run=yes ;;
+      --gpu) accelerator=gpu ;;
+      -*) usage >&2; fail "unknown option $1." ;;
+      *)
+        [[ -z $repository ]] || { usage >&2; fail "one repository at most, got $repository and $1."; }
+        repository=$1
+        ;;
+    esac
+    shift
+  done
+  repository=${repository:-sagemaker-nmt}
+}
+
 check_docker() {
   command -v docker >/dev/null || fail "docker is not installed; install Docker (https://docs.docker.com/get-docker/)."
-  docker info >/dev/null 2>&1 || fail "no Docker engine answers; start it, or let this user reach it (docker info says why)."
+  docker info >/dev/null 2>&1 ||
+    fail "no Docker engine answers; start it, or let this user reach it (docker info says why)."
+}
+
+# Only where the engine's folder can be seen: not with Docker Desktop or a remote engine, whose disk is another's.
+check_disk() {
+  local folder wanted=${BUILD_DISK_GB:-8} free
+  [[ $accelerator == cpu ]] || wanted=${BUILD_DISK_GB:-25}
+  folder=$(docker info --format '{{.DockerRootDir}}')
+  [[ -d $folder ]] || return 0
+  free=$(df -Pk "$folder" | awk 'NR == 2 { print int($4 / 1048576) }')
+  ((free >= wanted)) ||
+    fail "$folder has $free GB free, the build asks for $wanted; run docker system prune, or set BUILD_DISK_GB."
 }
 
 find_region() {
@@ -51,15 +92,23 @@ registry_domain() { # PARTITION
   esac
 }
 
-ensure_repository() { # REPOSITORY
+repository_exists() {
   local answer
-  if answer=$(aws ecr describe-repositories --repository-names "$1" 2>&1); then
-    return
+  if answer=$(aws ecr describe-repositories --repository-names "$repository" 2>&1); then
+    return 0
   fi
-  [[ $answer == *RepositoryNotFoundException* ]] || fail "ECR did not answer for repository $1: ${answer##*$'\n'}"
-  say "Creating the repository $1"
-  aws ecr create-repository --repository-name "$1" --image-scanning-configuration scanOnPush=true >/dev/null ||
-    fail "the repository $1 could not be created (reason above); the caller needs ecr:CreateRepository."
+  [[ $answer == *RepositoryNotFoundException* ]] ||
+    fail "ECR did not answer for repository $repository: ${answer##*$'\n'}"
+  return 1
+}
+
+create_repository() {
+  say "Creating the repository $repository"
+  aws ecr create-repository --repository-name "$repository" --image-tag-mutability IMMUTABLE \
+    --image-scanning-configuration scanOnPush=true >/dev/null ||
+    fail "the repository $repository could not be created (reason above); the caller needs ecr:CreateRepository."
+  aws ecr put-lifecycle-policy --repository-name "$repository" --lifecycle-policy-text "$lifecycle" >/dev/null ||
+    say "The repository has no lifecycle rule (reason above): images without a tag stay until someone deletes them."
 }
 
 content_checksum() {
@@ -67,23 +116,43 @@ content_checksum() {
 }
 
 find_tag() {
-  local revision
+  local revision suffix=''
+  [[ $accelerator == cpu ]] || suffix=-$accelerator
   if ! revision=$(git rev-parse --short=12 HEAD 2>/dev/null); then
-    printf 'content-%s' "$(content_checksum)"
+    printf 'content-%s%s' "$(content_checksum)" "$suffix"
   elif [[ -n $(git status --porcelain -- "${sources[@]}") ]]; then
-    printf '%s-%s' "$revision" "$(content_checksum)"
+    printf '%s-%s%s' "$revision" "$(content_checksum)" "$suffix"
   else
-    printf '%s' "$revision"
+    printf '%s%s' "$revision" "$suffix"
+  fi
+}
+
+login() { # REGISTRY
+  aws ecr get-login-password | docker login --username AWS --password-stdin "$1" >&2 ||
+    fail "the login to $1 failed (reason above)."
+}
+
+# The digest of an image in its registry; nothing where there is none. The first digest in the answer is the
+# manifest's own, those of config and layers follow. The engine speaks plain HTTP with a registry on this
+# machine by itself; this command, which the client answers, has to be told.
+find_pushed() { # IMAGE
+  local answer options=(--verbose)
+  [[ $1 != localhost:* && $1 != 127.* ]] || options+=(--insecure)
+  if answer=$(docker manifest inspect "${options[@]}" "$1" 2>&1); then
+    sed -n 's/.*"digest": "\(sha256:[0-9a-f]*\)".*/\1/p' <<<"$answer" | head -n 1
+  elif [[ $answer != *"no such manifest"* ]]; then
+    fail "${1%%/*} did not say whether it has ${1#*/} already: ${answer##*$'\n'}"
   fi
 }
 
 # SageMaker takes a single manifest and refuses an index, which is what buildx makes as soon as
 # attestations are added; the legacy builder makes none and knows no flag for it.
 build() { # IMAGE
+  local options=(--platform linux/amd64 --build-arg "ACCELERATOR=$accelerator" --tag "$1")
   if docker buildx version >/dev/null 2>&1; then
-    docker buildx build --load --provenance=false --sbom=false --platform linux/amd64 --tag "$1" . >&2
+    docker buildx build --load --provenance=false --sbom=false "${options[@]}" . >&2
   else
-    docker build --platform linux/amd64 --tag "$1" . >&2
+    docker build "${options[@]}" . >&2
   fi
 }
 
@@ -94,16 +163,13 @@ push() { # IMAGE; prints the digest
 }
 
 main() {
-  case ${1:-} in
-    -h | --help) usage; exit 0 ;;
-    -*) usage >&2; fail "unknown option $1." ;;
-  esac
-  (($# <= 1)) || { usage >&2; fail "one repository at most, got $#."; }
-  local repository=${1:-sagemaker-nmt} region arn partition account registry image digest
+  local region arn partition account registry image digest=''
+  read_arguments "$@"
   cd "$(dirname "${BASH_SOURCE[0]}")"
 
   check_docker
-  command -v aws >/dev/null || fail "the AWS CLI is not installed; install it (pip install awscli, or https://aws.amazon.com/cli/)."
+  command -v aws >/dev/null ||
+    fail "the AWS CLI is not installed; install it (pip install awscli, or https://aws.amazon.com/cli/)."
   region=$(find_region)
   export AWS_REGION=$region AWS_DEFAULT_REGION=$region AWS_PAGER=''
   arn=$(find_caller)
@@ -111,13 +177,28 @@ main() {
   registry=${ECR_REGISTRY:-$account.dkr.ecr.$region.$(registry_domain "$partition")}
   image=$registry/$repository:$(find_tag)
 
-  say "Building $image"
-  build "$image" || fail "the image did not build (reason above)."
-  ensure_repository "$repository"
-  aws ecr get-login-password | docker login --username AWS --password-stdin "$registry" >&2 ||
-    fail "the login to $registry failed (reason above)."
-  digest=$(push "$image")
-  [[ -n $digest ]] || fail "the push to $registry reported no digest."
+  if repository_exists; then
+    login "$registry"
+    digest=$(find_pushed "$image")
+  elif [[ $dry_run == no ]]; then
+    create_repository
+    login "$registry"
+  else
+    say "Would create the repository $repository"
+  fi
+  if [[ -n $digest ]]; then
+    say "$image was pushed before"
+  else
+    check_disk
+    if [[ $dry_run == yes ]]; then
+      say "Would build and push $image"
+      return
+    fi
+    say "Building $image"
+    build "$image" || fail "the image did not build (reason above)."
+    digest=$(push "$image")
+    [[ -n $digest ]] || fail "the push to $registry reported no digest."
+  fi
   printf '%s\n' "$registry/$repository@$digest"
 }
 

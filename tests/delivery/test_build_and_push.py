@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -20,14 +21,17 @@ import requests
 from tests.engine import clean_environment, docker, require_engine
 
 TOOLS = (  # what the script calls beside docker and aws
+    "awk",
     "bash",
     "cat",
     "cksum",
     "cut",
+    "df",
     "dirname",
     "env",
     "find",
     "git",
+    "head",
     "sed",
     "sort",
     "tail",
@@ -45,6 +49,14 @@ class Project:
 
     root: Path
     environment: Mapping[str, str]
+    label: str  # of every image that is built here
+
+    def images(self) -> set[str]:
+        return set(docker("image", "ls", "--quiet", f"--filter=label=test={self.label}").stdout.split())
+
+    def remove_images(self) -> None:
+        if images := self.images():
+            docker("image", "rm", "--force", *images)
 
     def push(self, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -61,6 +73,10 @@ class Project:
         return subprocess.run(
             ["git", *identity, *arguments], cwd=self.root, check=True, capture_output=True, text=True
         ).stdout.strip()
+
+
+def docker_answers() -> bool:
+    return shutil.which("docker") is not None and docker("info", check=False).returncode == 0
 
 
 @pytest.fixture
@@ -85,14 +101,13 @@ def project(repo: Path, tmp_path: Path, ecr_api: str) -> Iterator[Project]:
         HOME=str(tmp_path),
         PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     )
-    made = Project(root, environment)
+    made = Project(root, environment, label=str(tmp_path))
     made.git("init", "--quiet")
     made.git("add", ".")
     made.git("commit", "--quiet", "--message", "first")
     yield made
-    listed = docker("image", "ls", "--quiet", "--filter", f"label=test={tmp_path}", check=False)
-    if listed.stdout:
-        docker("image", "rm", "--force", *set(listed.stdout.split()), check=False)
+    if docker_answers():
+        made.remove_images()
 
 
 @pytest.fixture
@@ -132,6 +147,10 @@ def test_pushes_one_manifest_and_prints_its_digest_uri_alone(
     assert tags == [project.git("rev-parse", "--short=12", "HEAD")]
     (repository,) = ecr(ecr_api).describe_repositories(repositoryNames=["nmt/spanish"])["repositories"]
     assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
+    assert repository["imageTagMutability"] == "IMMUTABLE"
+    policy = ecr(ecr_api).get_lifecycle_policy(repositoryName="nmt/spanish")
+    (rule,) = json.loads(policy["lifecyclePolicyText"])["rules"]
+    assert rule["selection"]["tagStatus"] == "untagged", "an image with a tag may be in use"
 
 
 @pytest.mark.docker
@@ -143,6 +162,53 @@ def test_again_on_an_existing_repository_gives_the_same_answer(
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
     assert first.stdout == second.stdout
     assert first.stdout.startswith(f"{registry}/sagemaker-nmt@sha256:")
+    assert "Building" in first.stderr
+    assert "was pushed before" in second.stderr
+    assert "Building" not in second.stderr
+
+
+@pytest.mark.docker
+def test_what_was_pushed_is_not_built_again_where_nothing_of_it_is_left(
+    project: Project, engine: None, registry: str
+) -> None:
+    """As on a second machine: the registry alone knows. There is no room for a build, and none is asked for."""
+    first = project.push("elsewhere", ECR_REGISTRY=registry)
+    project.remove_images()
+    second = project.push("elsewhere", ECR_REGISTRY=registry, BUILD_DISK_GB="999999")
+    assert (second.returncode, second.stdout) == (0, first.stdout), second.stderr
+
+
+@pytest.mark.docker
+def test_dry_run_changes_nothing(project: Project, engine: None, registry: str, ecr_api: str) -> None:
+    tag = project.git("rev-parse", "--short=12", "HEAD")
+    done = project.push("--dry-run", "dry", ECR_REGISTRY=registry)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "Would create the repository dry" in done.stderr
+    assert f"Would build and push {registry}/dry:{tag}\n" in done.stderr
+    assert ecr(ecr_api).describe_repositories()["repositories"] == []
+    assert project.images() == set()
+
+    pushed = project.push("dry", ECR_REGISTRY=registry)
+    done = project.push("--dry-run", "dry", ECR_REGISTRY=registry)
+    assert (done.returncode, done.stdout) == (0, pushed.stdout), done.stderr
+
+
+@pytest.mark.docker
+def test_gpu_is_another_image_under_another_tag(project: Project, engine: None, registry: str) -> None:
+    (project.root / "Dockerfile").write_text(
+        f"ARG ACCELERATOR=none\nFROM scratch\nARG ACCELERATOR\nLABEL test={project.label} accelerator=$ACCELERATOR\n"
+        "COPY train /train\n"
+    )
+    project.git("commit", "--quiet", "--all", "--message", "labelled")
+    for arguments in ((), ("--gpu",)):
+        done = project.push(*arguments, "both", ECR_REGISTRY=registry)
+        assert done.returncode == 0, done.stderr
+    revision = project.git("rev-parse", "--short=12", "HEAD")
+    tags = requests.get(f"http://{registry}/v2/both/tags/list", timeout=20).json()["tags"]
+    assert sorted(tags) == [revision, f"{revision}-gpu"]
+    for tag, accelerator in ((revision, "cpu"), (f"{revision}-gpu", "gpu")):
+        labels = docker("image", "inspect", "--format={{json .Config.Labels}}", f"{registry}/both:{tag}").stdout
+        assert json.loads(labels)["accelerator"] == accelerator
 
 
 @pytest.mark.docker
@@ -230,7 +296,8 @@ def read_only_registry() -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
-            self.send_response(200 if self.path == "/v2/" else 403)
+            reading = self.command in ("GET", "HEAD")
+            self.send_response(200 if self.path == "/v2/" else 404 if reading else 403)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -258,9 +325,21 @@ def test_says_that_the_login_failed(project: Project, engine: None) -> None:
     assert "the login to localhost:9 failed" in last_line(project.push(ECR_REGISTRY="localhost:9"))
 
 
+@pytest.mark.docker
+def test_says_that_the_disk_is_too_full(project: Project, engine: None, registry: str) -> None:
+    said = last_line(project.push(ECR_REGISTRY=registry, BUILD_DISK_GB="999999"))
+    assert re.search(r"has \d+ GB free, the build asks for 999999; run docker system prune", said)
+
+
+@pytest.mark.docker
+def test_says_that_ecr_refuses(project: Project, engine: None, registry: str) -> None:
+    """The sentence holds what ECR said: here that the name is not one."""
+    assert "the repository Upper could not be created" in last_line(project.push("Upper", ECR_REGISTRY=registry))
+
+
 def test_unknown_options_and_too_many_arguments_are_refused(project: Project) -> None:
     assert "unknown option --gpus" in last_line(project.push("--gpus"))
-    assert "one repository at most, got 2" in last_line(project.push("one", "two"))
+    assert "one repository at most, got one and two" in last_line(project.push("one", "two"))
 
 
 def test_help_goes_to_stdout(project: Project) -> None:
