@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import requests
 from rich.console import Console
@@ -42,10 +42,19 @@ SENTENCES = (
     "Can you help me?",
     "Tomorrow we are going to visit our grandparents.",
 )
-# The sample has 9,000 short pairs: a small model learns them in minutes. Everything else takes the defaults.
-SAMPLE_MODEL = {"d_model": "128", "ffn_dim": "512", "n_layers": "2", "vocab_size": "2000", "batch_tokens": "1024"}
-EPOCHS = {"sample": "40", "tatoeba": "20"}  # upper bounds that shape the learning rate; `max_minutes` ends it earlier
-MINUTES = {"sample": 4.0, "tatoeba": 40.0}
+# Real corpora take the defaults. The sample has 9,000 short pairs: a small model learns them in minutes.
+# `epochs` is an upper bound that shapes the warm-up; `max_minutes` ends training before it.
+DEFAULTS = {"epochs": "12", "warmup_steps": "500", "log_every": "100"}
+SAMPLE = {
+    "d_model": "128",
+    "ffn_dim": "512",
+    "n_layers": "2",
+    "vocab_size": "2000",
+    "batch_tokens": "1024",
+    "epochs": "40",
+    "log_every": "200",
+}
+MINUTES = {"sample": 3.5, "tatoeba": 36.0}  # of training steps; reading, evaluation and export come on top
 READY_SECONDS = 60.0
 STOP_SECONDS = 130.0  # SageMaker gives training 120 seconds after SIGTERM
 
@@ -60,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demonstration; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m local_test.demo", description=__doc__.partition("\n")[0])
     parser.add_argument("--data", default="sample", help="sample, tatoeba, or a TSV file of sentence pairs")
-    parser.add_argument("--minutes", type=float, help="of training steps at most (4 for the sample, else 40)")
+    parser.add_argument("--minutes", type=float, help="of training steps at most (3.5 for the sample, else 36)")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "demo", help="folder for everything written")
     given = parser.parse_args(arguments)
     minutes = given.minutes or MINUTES.get(given.data, MINUTES["tatoeba"])
@@ -91,9 +100,7 @@ def lay_out(base: Path, data: str, minutes: float) -> None:
     paths = Paths(base)
     paths.config.mkdir(parents=True)
     put_data(paths.data, data)
-    hyperparameters = {"epochs": EPOCHS.get(data, EPOCHS["tatoeba"]), "max_minutes": str(minutes)}
-    if data == "sample":
-        hyperparameters |= SAMPLE_MODEL
+    hyperparameters = {**(SAMPLE if data == "sample" else DEFAULTS), "max_minutes": str(minutes)}
     channels = {
         folder.name: {
             "TrainingInputMode": "File",
@@ -149,20 +156,22 @@ def serve(base: Path) -> Iterator[str]:
     """A running endpoint on a free port: its address, once /ping answers 200. Stopped by SIGTERM afterwards."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    with child([str(ROOT / "container" / "bin" / "serve")], base, SAGEMAKER_BIND_TO_PORT=str(port)) as process:
-        console.rule(f"Serving at {url}", align="left")
-        wait_for_ping(url, process)
+    log = base.parent / "serve.log"
+    console.rule(f"Serving at {url}", align="left")
+    command = [str(ROOT / "container" / "bin" / "serve")]
+    with log.open("wb") as output, child(command, base, output, SAGEMAKER_BIND_TO_PORT=str(port)) as process:
+        wait_for_ping(url, process, log)
         yield url
     if process.returncode:
         raise DemoError(f"`serve` ended with exit code {process.returncode} after SIGTERM instead of 0.")
 
 
-def wait_for_ping(url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_for_ping(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Return when /ping answers 200; `DemoError` when the server ends before, or takes too long."""
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise DemoError(f"`serve` ended with exit code {process.returncode}; its lines above say why.")
+            raise DemoError(f"`serve` ended with exit code {process.returncode}; {log} says why.")
         try:
             if requests.get(f"{url}/ping", timeout=2).status_code == 200:
                 return
@@ -222,17 +231,19 @@ def step(title: str, command: Sequence[str], base: Path | None = None) -> None:
 
 
 @contextmanager
-def child(command: Sequence[str], base: Path | None, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def child(
+    command: Sequence[str], base: Path | None, output: BinaryIO | None = None, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """A child process that is told to end by SIGTERM when the block is left, however it is left.
 
-    A session of its own keeps Ctrl-C from it: it ends as under SageMaker, by SIGTERM.
+    It writes to `output`, or to this terminal. A session of its own keeps Ctrl-C from it: it ends as under SageMaker, by SIGTERM.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     python_path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     settings = {**os.environ, "PATH": path, "PYTHONPATH": python_path, **environment}
     if base is not None:
         settings["SAGEMAKER_BASE_DIR"] = str(base)
-    process = subprocess.Popen(command, env=settings, start_new_session=True)
+    process = subprocess.Popen(command, env=settings, stdout=output, stderr=output, start_new_session=True)
     try:
         yield process
     finally:
