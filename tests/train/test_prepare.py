@@ -91,8 +91,8 @@ def test_nsamples_takes_so_many(job: Job, run: Prepare) -> None:
 
 def test_a_tokenizer_that_stands_there_already_is_used(job: Job, run: Prepare) -> None:
     job.channel("training", a__tsv=tsv())
-    first = run(vocab_size=450)
-    assert run(vocab_size=500).tokenizer_digest == first.tokenizer_digest
+    digest = run(vocab_size=450).tokenizer_digest
+    assert run(vocab_size=500).tokenizer_digest == digest
 
 
 def test_a_corpus_of_too_long_sentences_is_refused(job: Job, run: Prepare) -> None:
