@@ -236,7 +236,8 @@ def child(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A child process that is told to end by SIGTERM when the block is left, however it is left.
 
-    It writes to `output`, or to this terminal. A session of its own keeps Ctrl-C from it: it ends as under SageMaker, by SIGTERM.
+    It writes to `output`, or to this terminal. A session of its own keeps Ctrl-C from it: it ends as under
+    SageMaker, by SIGTERM.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     python_path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
