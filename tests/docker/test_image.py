@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine import IMAGE_NAME, SOURCES, Containers, docker
+from tests.docker.job import Job
+from tests.engine import IMAGE_NAME, SOURCES, Containers, bind, docker
 
 pytestmark = pytest.mark.docker
 
@@ -33,7 +34,7 @@ def test_size(image: str) -> None:
 
 
 def test_names_that_sagemaker_and_its_sdk_start_are_on_path(containers: Containers) -> None:
-    for name in ("train", "serve", "python3", "pip", "bash", "nginx"):
+    for name in ("train", "serve", "doctor", "python3", "pip", "bash", "nginx"):
         done = containers.run("bash", "-c", f"test -x $(command -v {name})", options=["--user=1000:1000"])
         assert done.returncode == 0, f"{name} is not on PATH, or not executable"
 
@@ -43,6 +44,16 @@ def test_pip_installs_where_python3_looks(containers: Containers) -> None:
     script = "pip --version && python3 -c 'import pip, tensorflow; print(pip.__file__)'"
     lines = containers.run("bash", "-c", script).stdout.splitlines()
     assert lines[0].split(" from ")[1].startswith(str(Path(lines[1]).parent))
+
+
+def test_doctor_finds_nothing_wrong(containers: Containers, trained: Job) -> None:
+    """Under the same hardening as an endpoint, with a model mounted."""
+    mount = bind(trained.model, "/opt/ml/model", readonly=True)
+    hardened = ["--read-only", "--tmpfs=/tmp", "--user=1000:1000", "--cap-drop=ALL", "--network=none", "--memory=2g"]
+    done = containers.run("doctor", options=[mount, *hardened])
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "checksums right" in done.stdout
+    assert "2.0 GiB, the machine has" in done.stdout
 
 
 def test_nothing_lies_under_opt_ml(containers: Containers) -> None:
@@ -56,9 +67,7 @@ def test_only_what_runs_is_in_the_program_folder(containers: Containers) -> None
 
 
 def test_program_is_compiled_because_a_read_only_root_keeps_no_bytecode(containers: Containers) -> None:
-    script = (
-        "ls /opt/program/*/__pycache__/*.pyc /opt/venv/lib/python3*/site-packages/keras/__pycache__/*.pyc"
-    )
+    script = "ls /opt/program/*/__pycache__/*.pyc /opt/venv/lib/python3*/site-packages/keras/__pycache__/*.pyc"
     assert containers.run("bash", "-c", script).returncode == 0
 
 
@@ -102,9 +111,9 @@ def test_a_checkout_with_crlf_builds_scripts_that_run(image: str, clone: Path) -
     windows = build(clone, "crlf")
     containers = Containers(windows)
     try:
-        done = containers.run("bash", "-c", "grep -c $'\\r' $(command -v train serve)")
+        done = containers.run("bash", "-c", "grep -c $'\\r' $(command -v train serve doctor)")
         assert done.stdout.splitlines() == [
-            f"/opt/program/container/bin/{name}:0" for name in ("train", "serve")
+            f"/opt/program/container/bin/{name}:0" for name in ("train", "serve", "doctor")
         ]
         assert containers.run("bash", "-c", "test -x $(command -v train)").returncode == 0
     finally:

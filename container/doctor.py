@@ -1,0 +1,220 @@
+"""`docker run IMAGE doctor`: what this image is, and whether it fits the machine and the model it was given.
+
+A table of facts on stdout. Exit code 0 when nothing stands in the way of `train` and `serve`, 1 when
+something does; each such line begins with `!`. Nothing heavy is imported: the versions come from the
+packages' metadata, so that the table is there in well under a second.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from container.artifact import open_artifact
+from container.channels import MODES
+from container.errors import NmtError
+from container.paths import Paths
+
+PACKAGES = (
+    "keras",
+    "ctranslate2",
+    "sentencepiece",
+    "numpy",
+    "safetensors",
+    "sacrebleu",
+    "pydantic",
+    "flask",
+    "gunicorn",
+)
+TENSORFLOWS = ("tensorflow-cpu", "tensorflow")  # one of them: without and with the kernels for a GPU
+# What makes translation and training fast, as Linux spells it; TensorFlow's wheels do not start without AVX.
+CPU_FEATURES = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16")
+NO_LIMIT = 1 << 60  # cgroup v1 writes a number this large for "none"
+MEMORY_WANTED = 1 << 30  # bytes; TensorFlow and the smallest of models already take 0.8 GB
+SAGEMAKER_MODES = (
+    ("training", f"input modes {', '.join(MODES)}; managed spot by checkpoints; many hosts; network isolation"),
+    ("inference", "real-time endpoints, also behind a port of SageMaker's choice; batch transform"),
+)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of the table; `problem` where it stands in the way of training or serving."""
+
+    area: str
+    name: str
+    value: str
+    problem: bool = False
+
+
+def main() -> int:
+    """Print the table; returns the exit code."""
+    facts = list(examine())
+    print(table(facts))
+    problems = sum(fact.problem for fact in facts)
+    if problems:
+        print(f"\n{problems} {'problem' if problems == 1 else 'problems'}: see the lines with !")
+    return 1 if problems else 0
+
+
+def examine(
+    paths: Paths | None = None, proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")
+) -> Iterator[Fact]:
+    """Every fact, in the order of the table."""
+    yield from versions()
+    yield from processor((proc / "cpuinfo").read_text())
+    yield from limits(cgroup, (proc / "meminfo").read_text())
+    yield from accelerator(proc / "driver" / "nvidia" / "version")
+    yield from user()
+    yield model((paths or Paths.from_environment()).model)
+    yield from (Fact("SageMaker", name, value) for name, value in SAGEMAKER_MODES)
+
+
+def table(facts: list[Fact]) -> str:
+    """Columns aligned by spaces; an area is named once."""
+    widths = [max(len(getattr(fact, column)) for fact in facts) for column in ("area", "name")]
+    lines, last = [], ""
+    for fact in facts:
+        area = "" if fact.area == last else fact.area
+        mark = "!" if fact.problem else " "
+        lines.append(f"{mark} {area:{widths[0]}}  {fact.name:{widths[1]}}  {fact.value}")
+        last = fact.area
+    return "\n".join(lines)
+
+
+# ---- the image -----------------------------------------------------------------------------------------
+
+
+def versions(environment: Mapping[str, str] = os.environ) -> Iterator[Fact]:
+    """What is installed. A package that is missing is a problem."""
+    yield Fact("image", "revision", environment.get("NMT_REVISION") or "unknown")
+    yield Fact("image", "python", platform.python_version())
+    found = [(name, version) for name in TENSORFLOWS if (version := installed(name))]
+    yield from (Fact("image", name, version) for name, version in found)
+    if not found:
+        yield Fact("image", "tensorflow", "not installed", problem=True)
+    for name in PACKAGES:
+        version = installed(name)
+        yield Fact("image", name, version or "not installed", problem=not version)
+    path = os.pathsep.join((environment.get("PATH", os.defpath), "/usr/sbin"))
+    nginx = shutil.which("nginx", path=path)
+    said = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=False).stderr if nginx else ""
+    yield Fact("image", "nginx", said.strip().rpartition("/")[2] or "not installed", problem=not nginx)
+
+
+def installed(package: str) -> str | None:
+    """A package's version by its metadata."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+# ---- the machine ---------------------------------------------------------------------------------------
+
+
+def processor(cpuinfo: str, machine: str = platform.machine()) -> Iterator[Fact]:
+    """Kind, features and threads of the CPU, from /proc/cpuinfo."""
+    entries = dict(line.split(":", 1) for line in cpuinfo.splitlines() if ":" in line)
+    entries = {name.strip(): value.strip() for name, value in entries.items()}
+    flags = set((entries.get("flags") or entries.get("Features") or "").split())
+    yield Fact("CPU", "model", f"{entries.get('model name', 'unnamed')} ({machine})")
+    known = " ".join(feature for feature in CPU_FEATURES if feature in flags)
+    if machine == "x86_64" and "avx" not in flags:
+        yield Fact("CPU", "features", "no AVX, which TensorFlow needs: take a newer instance type", problem=True)
+    else:
+        yield Fact("CPU", "features", known or "none of those looked for")
+    yield Fact("CPU", "threads", f"{len(os.sched_getaffinity(0))} usable of {os.cpu_count()}")
+
+
+def limits(cgroup: Path, meminfo: str) -> Iterator[Fact]:
+    """What the container may use of the machine, by cgroup v2 or v1."""
+    quota = cpu_limit(cgroup)
+    yield Fact("limits", "CPU", "none" if quota is None else f"{quota:g} CPUs")
+    sizes = dict(line.split(":", 1) for line in meminfo.splitlines())
+    total = int(sizes["MemTotal"].split()[0]) * 1024
+    allowed = memory_limit(cgroup)
+    usable = total if allowed is None else min(total, allowed)
+    value = f"{'none' if allowed is None else gib(allowed)}, the machine has {gib(total)}"
+    if usable < MEMORY_WANTED:
+        value += f": training wants {gib(MEMORY_WANTED)} or more"
+    yield Fact("limits", "memory", value, problem=usable < MEMORY_WANTED)
+
+
+def cpu_limit(cgroup: Path) -> float | None:
+    """CPUs by the scheduler's quota; None where there is no quota."""
+    both = read(cgroup / "cpu.max").split()  # v2: "200000 100000" or "max 100000"
+    if not both:
+        both = [read(cgroup / "cpu" / f"cpu.cfs_{name}_us") for name in ("quota", "period")]  # v1: quota -1 is none
+    quota, period = both
+    return int(quota) / int(period) if quota.isdecimal() and period.isdecimal() else None
+
+
+def memory_limit(cgroup: Path) -> int | None:
+    """Bytes the cgroup may use; None where there is no limit."""
+    text = read(cgroup / "memory.max") or read(cgroup / "memory" / "memory.limit_in_bytes")
+    return int(text) if text.isdecimal() and int(text) < NO_LIMIT else None
+
+
+def read(path: Path) -> str:
+    """A file of /sys without its line end; nothing where there is no such file."""
+    return path.read_text().strip() if path.is_file() else ""
+
+
+def gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
+
+
+def accelerator(driver: Path) -> Iterator[Fact]:
+    """The GPU that NVIDIA's tools show, and whether this image could use it."""
+    built = "TensorFlow with CUDA" if installed("nvidia-cublas-cu12") else "TensorFlow for CPU"
+    yield Fact("GPU", "image", built)
+    tool = shutil.which("nvidia-smi")
+    query = ["--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    if tool:
+        asked = subprocess.run([tool, *query], capture_output=True, text=True, check=False)
+        for line in asked.stdout.splitlines() if asked.returncode == 0 else ():
+            name, memory, version = (part.strip() for part in line.split(","))
+            yield Fact("GPU", "device", f"{name}, {memory}, driver {version}")
+        if asked.returncode:
+            said = (asked.stdout + asked.stderr).strip().partition("\n")[0]
+            yield Fact("GPU", "device", f"nvidia-smi failed: {said}", problem=True)
+    elif driver.is_file():
+        yield Fact("GPU", "driver", read(driver).partition("\n")[0] + " (without nvidia-smi in the container)")
+    else:
+        yield Fact("GPU", "device", "none")
+
+
+def user() -> Iterator[Fact]:
+    """Who runs this, and whether /tmp, the one folder that must be writable, is."""
+    yield Fact("user", "uid:gid", f"{os.getuid()}:{os.getgid()}")
+    writable = os.access("/tmp", os.W_OK)
+    value = "writable" if writable else "not writable: give a --tmpfs /tmp to a container with a read-only root"
+    yield Fact("user", "/tmp", value, problem=not writable)
+
+
+# ---- the model -----------------------------------------------------------------------------------------
+
+
+def model(path: Path) -> Fact:
+    """The model directory: whole, absent (then `train` makes one), or damaged, which is a problem."""
+    if not path.is_dir() or not any(path.iterdir()):
+        return Fact("model", str(path), "none: mount one to serve, or train")
+    try:
+        manifest = open_artifact(path).manifest
+    except NmtError as error:
+        return Fact("model", str(path), str(error), problem=True)
+    languages = f"{manifest.source_lang} to {manifest.target_lang}"
+    whole = f"format {manifest.format_version}, {len(manifest.files)} files, checksums right"
+    return Fact("model", str(path), f"{languages}, {manifest.engine}, {whole}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
