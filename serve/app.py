@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 import time
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from werkzeug.exceptions import HTTPException
 
 from container import errors
 from serve import formats
+from serve.machine import available_cpus, available_memory, execution_parameters
+from serve.openapi import document
 from serve.service import Service
 
 log = logging.getLogger("serve")
@@ -22,9 +25,11 @@ ECHOED = ("X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id",
 
 
 def create_app(service: Service) -> Flask:
-    """The WSGI application over `service`: /ping and /invocations, JSON errors, one log line a request."""
+    """The WSGI application over `service`: the routes, JSON errors, one log line a request."""
     app = Flask("serve", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = service.settings.max_body_mb * 2**20
+    settings = service.settings
+    max_body = settings.max_body_mb * 2**20
+    app.config["MAX_CONTENT_LENGTH"] = max_body or None
 
     @app.route("/ping", methods=["GET", "POST"])  # HEAD comes with GET
     def ping() -> Response:
@@ -36,14 +41,22 @@ def create_app(service: Service) -> Flask:
         with service.slot():
             media, charset = formats.content_type(request.headers.get("Content-Type", ""))
             answer_in = formats.accepted(request.headers.get("Accept"), media)
-            if request.content_encoding not in (None, "", "identity"):
-                encoding = request.content_encoding[:40]
-                raise errors.UnsupportedMediaType(f"The content encoding {encoding!r} is not read: send plain bytes.")
-            parsed = formats.read(request.get_data(cache=False), media, charset)
+            packed = request.get_data(cache=False)
+            data = formats.unpacked(packed, (request.content_encoding or "").lower(), max_body)
+            parsed = formats.read(data, media, charset)
             g.records = len(parsed.items)
-            translations = service.translate(parsed.items)
+            translations = service.translate(parsed.items, g.started + (settings.deadline_seconds or math.inf))
             body = formats.write(parsed, translations, answer_in)
         return Response(body, content_type=_with_charset(answer_in))
+
+    @app.get("/execution-parameters")
+    def parameters_of_a_transform() -> Response:
+        limits = execution_parameters(available_cpus(), available_memory(), settings.max_body_mb, settings.max_requests)
+        return Response(json.dumps(limits), content_type=formats.JSON)
+
+    @app.get("/openapi.json")
+    def openapi() -> Response:
+        return Response(json.dumps(document()), content_type=formats.JSON)
 
     app.before_request(_start)
     app.after_request(_finish)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -50,7 +51,7 @@ class Job:
 
     def take(self, answers: dict[int, Translation]) -> None:
         self.answers |= answers
-        if len(self.answers) == self._total:
+        if len(self.answers) == self._total and not self.done.done():
             self.done.set_result(self.answers)
 
     def fail(self, error: BaseException) -> None:
@@ -79,8 +80,11 @@ class Batcher:
         self._lock = threading.Lock()
         self._engine = ThreadPoolExecutor(threads, thread_name_prefix="engine")
 
-    def translate(self, items: Sequence[Item]) -> list[Translation]:
-        """Translate `items` in order; blocks until all are done. `Overloaded` when too much waits already."""
+    def translate(self, items: Sequence[Item], until: float = math.inf) -> list[Translation]:
+        """Translate `items` in order; blocks until all are done.
+
+        `Overloaded` when too much waits already, or at the moment `until` of `time.monotonic`.
+        """
         sources = self._predictor.prepare([item.text for item in items])
         groups: dict[Options, list[tuple[int, Source]]] = {}
         for index, (item, source) in enumerate(zip(items, sources, strict=True)):
@@ -90,13 +94,26 @@ class Batcher:
         jobs = [Job(options, entries) for options, entries in groups.items()]
         self._submit(jobs)
         answers: dict[int, Translation] = {}
-        for job in jobs:
-            answers |= job.done.result()
+        try:
+            for job in jobs:
+                answers |= job.done.result(None if until == math.inf else max(0.0, until - time.monotonic()))
+        except TimeoutError:
+            self._give_up(jobs)
+            raise Overloaded(
+                "The answer was not ready at the deadline: send fewer texts at a time, or raise NMT_DEADLINE_SECONDS."
+            ) from None
         return [answers.get(index, EMPTY) for index in range(len(items))]
 
     def close(self) -> None:
         """Let what runs end and stop the engine's threads."""
         self._engine.shutdown(wait=True)
+
+    def _give_up(self, jobs: Sequence[Job]) -> None:
+        """Take what waits of `jobs` out of the queue; what the engine works on comes to its end unheard."""
+        with self._lock:
+            for job in jobs:
+                job.fail(TimeoutError())
+            self._jobs = deque(job for job in self._jobs if job.waiting)
 
     def _submit(self, jobs: Sequence[Job]) -> None:
         with self._lock:

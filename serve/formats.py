@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,7 +19,7 @@ from typing import Any, Literal
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header, parse_options_header
 
-from container.errors import NotAcceptable, UnsupportedMediaType, UserError
+from container.errors import NotAcceptable, PayloadTooLarge, UnsupportedMediaType, UserError
 from serve.batching import Item
 from serve.parameters import Parameters, check_names, kind_of_json, read_parameters
 from serve.predictor import Translation
@@ -29,6 +31,7 @@ ALIASES = {
     "application/x-ndjson": JSON_LINES,
 }
 CHARSETS = {"utf-8", "utf-16", "utf-32", "ascii", "iso8859-1", "cp1252"}  # as `codecs` names them
+UNPACKED = 2**30  # bytes; the limit of an unpacked body where there is no other
 
 Shape = Literal["instances", "inputs"]
 
@@ -70,6 +73,26 @@ def accepted(header: str | None, own: str) -> str:
     if choice is None:
         raise NotAcceptable(f"Accept names none of the types made here: ask for one of {', '.join(offers)}.")
     return ALIASES.get(choice, choice)
+
+
+def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
+    """`body` without its content encoding, gzip or none. `PayloadTooLarge` beyond `limit` bytes, 0 for UNPACKED.
+
+    No more than the limit is ever unpacked, whatever the body claims.
+    """
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip"):
+        raise UnsupportedMediaType(f"The content encoding {encoding[:40]!r} is not read: send gzip or plain bytes.")
+    limit = limit or UNPACKED
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
+            text = file.read(limit + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise UserError("The body is no whole gzip file: send it again, or without Content-Encoding.") from None
+    if len(text) > limit:
+        raise PayloadTooLarge(f"The body unpacks to more than {limit // 2**20} MB: send fewer texts at a time.")
+    return text
 
 
 # ---- reading -------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -28,3 +29,30 @@ def _quota(cgroup: Path) -> float | None:
         period_us = int(first.with_name("cpu.cfs_period_us").read_text())
         return None if microseconds < 0 else microseconds / period_us
     return None
+
+
+def available_memory(cgroup: Path = CGROUP, meminfo: Path = Path("/proc/meminfo")) -> int:
+    """Bytes of memory this process may use: the machine's, cut to the cgroup's limit (version 2 or 1)."""
+    total = next(line for line in meminfo.read_text().splitlines() if line.startswith("MemTotal:"))
+    limits = [int(total.split()[1]) * 1024]
+    for file in (cgroup / "memory.max", cgroup / "memory" / "memory.limit_in_bytes"):
+        if file.is_file() and (limit := file.read_text().strip()) != "max":
+            limits.append(int(limit))
+    return min(limits)
+
+
+TRANSFORM_MB = 100  # SageMaker: MaxConcurrentTransforms x MaxPayloadInMB is at most this
+PAYLOAD_MB = 6  # SageMaker's default
+MEMORY_PER_BODY = 64  # bytes, at the peak, for a byte of body: its sentences, their tokens, their translations
+
+
+def execution_parameters(cpus: int, memory: int, max_body_mb: int, max_requests: int) -> Mapping[str, int | str]:
+    """What a batch transform job should send at a time (SageMaker: GET /execution-parameters).
+
+    Two requests for each vCPU, so that one is read while one is decoded; never more than the limits in
+    force let through (`max_body_mb` 0 is no limit), nor than half of `memory` (bytes) holds.
+    """
+    bodies_mb = max(1, memory // 2 // MEMORY_PER_BODY // 2**20)  # bodies in work at the same time, together
+    payload = min(PAYLOAD_MB, max_body_mb or PAYLOAD_MB, bodies_mb)
+    concurrent = max(1, min(2 * cpus, max_requests, min(TRANSFORM_MB, bodies_mb) // payload))
+    return {"MaxConcurrentTransforms": concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -60,11 +61,11 @@ class Service:
         finally:
             self._slots.release()
 
-    def translate(self, items: Sequence[Item]) -> list[Translation]:
+    def translate(self, items: Sequence[Item], until: float = math.inf) -> list[Translation]:
         """Translations of `items`, in order; raises like `check` and like `Batcher.translate`."""
         self.check()
         assert self._batcher is not None  # what check() has just made sure of
-        return self._batcher.translate(items)
+        return self._batcher.translate(items, until)
 
     def close(self) -> None:
         """Wait for what runs; the process ends after this."""

@@ -16,7 +16,8 @@ class Settings:
     """Limits of one server process.
 
     port: TCP port of nginx. SageMaker sets SAGEMAKER_BIND_TO_PORT in multi-container endpoints.
-    max_body_mb: MiB of request body; 25 is what real-time endpoints pass on.
+    max_body_mb: MiB of request body, also once unpacked; 25 is what real-time endpoints pass on. 0 is no limit.
+    deadline_seconds: for one answer; real-time endpoints hang up after 60. 0 is no limit.
     max_requests: requests answered at the same time; one more is told to come back.
     max_waiting: sentences that may wait for the engine before a further request is refused.
     batch_tokens: source tokens that go through the engine together.
@@ -24,16 +25,23 @@ class Settings:
 
     port: int = 8080
     max_body_mb: int = 25
+    deadline_seconds: int = 55
     max_requests: int = 256
     max_waiting: int = 8192
     batch_tokens: int = 1024
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read the settings; `UserError` names the variable that is no number or out of range."""
+        """Read the settings; `UserError` names the variable that is no number or out of range.
+
+        A batch transform job (SAGEMAKER_BATCH=true) has neither limit unless it is given: SageMaker sets its own.
+        """
+        transform = environment.get("SAGEMAKER_BATCH", "").lower() == "true"
+        body, deadline = (0, 0) if transform else (cls.max_body_mb, cls.deadline_seconds)
         return cls(
             port=_number(environment, "SAGEMAKER_BIND_TO_PORT", cls.port, 1, 65535),
-            max_body_mb=_number(environment, "NMT_MAX_BODY_MB", cls.max_body_mb, 1, 4096),
+            max_body_mb=_number(environment, "NMT_MAX_BODY_MB", body, 0, 4096),
+            deadline_seconds=_number(environment, "NMT_DEADLINE_SECONDS", deadline, 0, 86_400),
             max_requests=_number(environment, "NMT_MAX_REQUESTS", cls.max_requests, 1, 900),
             max_waiting=_number(environment, "NMT_MAX_WAITING", cls.max_waiting, 1, 10_000_000),
             batch_tokens=_number(environment, "NMT_BATCH_TOKENS", cls.batch_tokens, 1, 1_000_000),

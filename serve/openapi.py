@@ -1,0 +1,110 @@
+"""The interface described for others, from the one schema: an OpenAPI 3.1 document and the table in docs/http.md.
+
+`python -m serve.openapi` prints the table.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from serve.formats import CSV, JSON, JSON_LINES, TEXT
+from serve.parameters import Parameters
+
+_TEXTS = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"$ref": "#/components/schemas/Instance"}}]}
+_PARAMETERS = {"$ref": "#/components/schemas/Parameters"}
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the endpoint, as a JSON object."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Translation endpoint", "version": "1"},
+        "paths": {
+            "/ping": {"get": _route("Whether the model answers", {"200": {"description": "ready"}}, 503)},
+            "/invocations": {"post": _invocations()},
+            "/execution-parameters": {"get": _route("Limits for batch transform", {"200": _json({"type": "object"})})},
+            "/openapi.json": {"get": _route("This document", {"200": _json({"type": "object"})})},
+        },
+        "components": {"schemas": _schemas()},
+    }
+
+
+def _invocations() -> dict[str, Any]:
+    line = {"type": "string"}
+    body = {
+        JSON: {"schema": {"$ref": "#/components/schemas/Body"}},
+        JSON_LINES: {"schema": {"type": "string", "description": 'a text or {"text": …} a line'}},
+        TEXT: {"schema": {**line, "description": "a text a line"}},
+        CSV: {"schema": {**line, "description": "a text in the first column of each row"}},
+    }
+    answer = {
+        JSON: {"schema": {"$ref": "#/components/schemas/Answer"}},
+        **{media: {"schema": line} for media in (JSON_LINES, TEXT, CSV)},
+    }
+    translated = {"200": {"description": "translations, in order", "content": answer}}
+    route = _route("Translate", translated, 400, 406, 413, 415, 503)
+    return {**route, "requestBody": {"required": True, "content": body}}
+
+
+def _route(summary: str, answers: dict[str, Any], *refusals: int) -> dict[str, Any]:
+    error = {"$ref": "#/components/schemas/Error"}
+    return {"summary": summary, "responses": {**answers, **{str(status): _json(error) for status in refusals}}}
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": "JSON", "content": {JSON: {"schema": schema}}}
+
+
+def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    parameters = Parameters.model_json_schema()
+    text = {"type": "string"}
+    instance = _object({"text": text, **parameters["properties"]}, "text")
+    prediction = {"type": "object", "properties": {"translation": text, "warning": text}, "required": ["translation"]}
+    texts = {"type": "array", "items": {"$ref": "#/components/schemas/Instance"}}
+    return {
+        "Parameters": parameters,
+        "Instance": {"oneOf": [text, instance]},
+        "Body": {
+            "oneOf": [
+                _object({"instances": texts, "parameters": _PARAMETERS}, "instances"),
+                _object({"inputs": _TEXTS, "parameters": _PARAMETERS}, "inputs"),
+                _TEXTS,
+            ]
+        },
+        "Answer": {
+            "oneOf": [
+                _object({"predictions": {"type": "array", "items": prediction}}, "predictions"),
+                {"type": "array", "items": {"type": "object", "required": ["translation_text"]}},
+            ]
+        },
+        "Error": _object({"error": _object({"code": text, "message": text}, "code", "message")}, "error"),
+    }
+
+
+def parameters_table() -> str:
+    """The parameters as a Markdown table: name, type and range, default, meaning."""
+    rows = ["| parameter | value | default | meaning |", "|---|---|---|---|"]
+    for name, field in Parameters.model_json_schema()["properties"].items():
+        default = "the model's" if field["default"] is None else f"`{json.dumps(field['default'])}`"
+        rows.append(f"| `{name}` | {_value(field)} | {default} | {field['description']} |")
+    return "\n".join(rows)
+
+
+def _value(field: dict[str, Any]) -> str:
+    kind = next((each for each in field.get("anyOf", []) if each["type"] != "null"), field)
+    low, high = kind.get("minimum"), kind.get("maximum")
+    return kind["type"] if low is None else f"{kind['type']}, {low} to {high}"
+
+
+if __name__ == "__main__":
+    print(parameters_table())
