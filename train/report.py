@@ -33,6 +33,10 @@ from train.prepare import Prepared
 
 REPORT = "report.html"
 SHOWN_REFERENCES = 3
+STOPPED = (
+    "The job was told to stop before its end: the model is what it had learnt by then, scored on few sentences. "
+    "Attention maps, the check of the split and the corpus are left out of this report."
+)
 
 History = Sequence[Mapping[str, float]]
 
@@ -51,24 +55,25 @@ class FinishedJob:
 def write_report(folder: Path, job: FinishedJob, *, hurried: bool) -> Path:
     """Write `report.html` and the plots (`*.svg`) into `folder`; returns the report's path.
 
-    A hurried report, of a job that was told to stop, goes without attention maps, which need the model once more.
+    A hurried report, of a job that was told to stop, goes without what needs the model once more (attention maps)
+    or takes the longer the larger the corpus is (its statistics, the check of the split).
     """
     from train import plots  # matplotlib takes a second to import, so only now
 
-    statistics = part_statistics(job.prepared, job.hp)
-    drawn = {"curves": plots.learning_curves(job.history), "lengths": plots.length_histograms(statistics)}
+    drawn = {"curves": plots.learning_curves(job.history)}
     buckets = bleu_by_length(job.translations) if job.translations else []
     if buckets:
         drawn["bleu_by_length"] = plots.scores_by_length(buckets)
+    statistics = [] if hurried else part_statistics(job.prepared, job.hp)
+    if statistics:
+        drawn["lengths"] = plots.length_histograms(statistics)
     body = join(
         [
             _summary(job),
             _learning(job, drawn["curves"]),
             _by_length(buckets, drawn.get("bleu_by_length")),
             _examples(job.translations),
-            Html("") if hurried else _attention(job),
-            _split(job),
-            _corpus(job, statistics, drawn["lengths"]),
+            *([] if hurried else [_attention(job), _split(job), _corpus(job, statistics, drawn["lengths"])]),
             _speed(job),
             _settings(job),
         ]
@@ -100,10 +105,9 @@ def _summary(job: FinishedJob) -> Html:
         (duration(training["seconds"]), "of training steps"),
     ]
     items = "\n".join(f"<li><strong>{text(value)}</strong><small>{text(name)}</small></li>" for value, name in cards)
-    stopped = "The job was told to stop before its end; the model is what it had learnt by then."
     return join(
         [
-            paragraph(stopped) if training["stopped_early"] else "",
+            paragraph(STOPPED) if training["stopped_early"] else "",
             Html(f'<ul class="scores">\n{items}\n</ul>'),
             facts(_summary_facts(job)),
             _score_table(job, intervals),
@@ -120,7 +124,7 @@ def _summary_facts(job: FinishedJob) -> list[tuple[str, Cell]]:
     return [
         ("languages", f"{manifest.source_lang} → {manifest.target_lang}"),
         ("corpus", f"{train} pairs to train on, {validation} to validate, {test} to test"),
-        ("corpus fingerprint", Html(f"<code>{text(corpus.fingerprint)}</code>")),
+        ("corpus fingerprint", Html(f"<code>{text(manifest.corpus['fingerprint'])}</code>")),
         ("model", f"Transformer, {layers}, width {hp.d_model}, {hp.n_heads} heads, feed-forward {hp.ffn_dim}"),
         ("vocabulary", f"{job.prepared.tokenizer.get_piece_size():,} pieces, shared by both languages"),
         ("precision", f"trained in {manifest.training['precision']}, exported as {hp.quantization}"),
