@@ -36,11 +36,10 @@ class EventLog:
 
     def __call__(self, values: Mapping[str, float]) -> None:
         self._step = int(values.get("step", self._step))
-        with self._writer.as_default():
+        with self._writer.as_default():  # its end flushes the file, so whoever watches the job sees the line now
             for name, value in values.items():
                 if name not in NOT_SCALARS:
                     tf.summary.write(tag_of(name), tf.constant(value, tf.float32), self._step, _scalar())
-        self._writer.flush()  # whoever watches the job sees the line now
 
 
 def tag_of(name: str) -> str:
