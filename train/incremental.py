@@ -44,6 +44,12 @@ def read_initial(channel: Channel, hp: Hyperparameters, scratch: Path) -> Initia
             f"The model in channel {channel.name!r} has no weights.safetensors to start from: "
             "use the whole model directory that `train` wrote."
         )
+    heads = manifest.hyperparameters.get("n_heads", hp.n_heads)
+    if heads != hp.n_heads:  # no shape of a weight tells
+        raise ChannelError(
+            f"The model in channel {channel.name!r} has {heads} attention heads, this job's has {hp.n_heads}: "
+            f"set n_heads={heads}."
+        )
     return Initial(artifact.path, load_file(artifact.weights), artifact.tokenizer)
 
 
@@ -61,7 +67,7 @@ def _open(channel: Channel, scratch: Path) -> Artifact:
 
 def refuse_other_shape(initial: Initial, shapes: Mapping[str, tuple[int, ...]]) -> None:
     """`ChannelError` that names the first weight which the hyperparameters' model has not, or has in another shape."""
-    for name in sorted(shapes.keys() | initial.weights.keys()):
+    for name in sorted(shapes.keys() | initial.weights.keys(), key=lambda name: (name != "embedding", name)):
         before = initial.weights[name].shape if name in initial.weights else None
         if before != shapes.get(name):
             what = "vocabulary or width" if name == "embedding" else "shape"
