@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,10 @@ def make_strategy(cluster: Cluster) -> tf.distribute.Strategy:
         tf.config.experimental.set_memory_growth(gpu, True)
     if len(cluster.hosts) > 1:
         os.environ["TF_CONFIG"] = json.dumps(cluster.tf_config())
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        ours = signal.getsignal(signal.SIGTERM)
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        signal.signal(signal.SIGTERM, ours)  # its coordination service has just put a handler of its own there
+        return strategy
     if len(gpus) > 1:
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()
