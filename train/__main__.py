@@ -66,9 +66,10 @@ def run_job(hp: Hyperparameters, paths: Paths, stop: threading.Event) -> None:
             from train.fit import fit
             from train.progress import Progress
             from train.publish import publish
+            from train.tensorboard import event_sinks
 
         strategy = make_strategy(peers.cluster)
-        progress = Progress(hp)
+        progress = Progress(hp, sinks=event_sinks(paths.tensorboard) if peers.cluster.is_chief else ())
         fitted = fit(prepared, hp, folder, start, progress, stop, peers, strategy)
         if peers.cluster.is_chief:
             published = publish(prepared, fitted, hp, paths, progress, hurried=stop.is_set())

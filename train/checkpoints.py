@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -34,13 +35,24 @@ class Checkpoint:
     path: Path
     cursor: Cursor
     run: dict[str, Any]
+    history: list[dict[str, float]]
     tensors: dict[str, np.ndarray]
 
 
-def save_checkpoint(folder: Path, tensors: dict[str, np.ndarray], cursor: Cursor, run: dict[str, Any]) -> Path:
-    """Write a checkpoint atomically and prune old ones. `run` identifies the run (see `train.identity`)."""
+def save_checkpoint(
+    folder: Path,
+    tensors: dict[str, np.ndarray],
+    cursor: Cursor,
+    run: dict[str, Any],
+    history: Sequence[Mapping[str, float]] = (),
+) -> Path:
+    """Write a checkpoint atomically and prune old ones.
+
+    `run` identifies the run (see `train.fit.run_identity`); `history` is the metrics so far, for the report.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    header = {"cursor": json.dumps(asdict(cursor)), "run": json.dumps(run)}
+    values = {"cursor": asdict(cursor), "run": run, "history": list(history)}
+    header = {name: json.dumps(value) for name, value in values.items()}
     header["sha256"] = _digest(tensors, header)
     path = folder / f"checkpoint-{cursor.step:09d}.safetensors"
     write_atomically(path, save(tensors, metadata=header))
@@ -88,13 +100,14 @@ def parse_checkpoint(path: Path, content: bytes) -> Checkpoint | None:
         if header["sha256"] != _digest(tensors, header):
             return None
         cursor = Cursor(**json.loads(header["cursor"]))
-        return Checkpoint(path, cursor, json.loads(header["run"]), tensors)
+        return Checkpoint(path, cursor, json.loads(header["run"]), json.loads(header.get("history", "[]")), tensors)
     except (SafetensorError, ValueError, KeyError, TypeError):
         return None
 
 
 def _digest(tensors: dict[str, np.ndarray], header: dict[str, str]) -> str:
-    return hashlib.sha256(f"{header['cursor']}\n{header['run']}\n{digest_of(tensors)}\n".encode()).hexdigest()
+    values = [header[name] for name in sorted(header) if name != "sha256"]
+    return hashlib.sha256("".join(f"{value}\n" for value in [*values, digest_of(tensors)]).encode()).hexdigest()
 
 
 def digest_of(tensors: dict[str, np.ndarray]) -> str:

@@ -74,7 +74,7 @@ def fit(
         state = TrainState(Transformer(config, seed=hp.seed))
     cursor = _begin_from(start, state, progress)
     watcher = _Watcher(prepared, hp, Evaluator(state.model), config, progress)
-    saver = _Saver(folder if peers.cluster.is_chief else None, state, identity, hp.checkpoint_seconds)
+    saver = _Saver(folder if peers.cluster.is_chief else None, state, identity, hp.checkpoint_seconds, progress)
 
     progress.say(f"{_size(state)} parameters, {config.precision}, warm-up of {identity['warmup']} updates")
     progress.begin(planned_steps(prepared.train, hp), cursor.step, cursor.seconds)
@@ -112,6 +112,7 @@ def _identity(
 def _begin_from(start: Checkpoint | Initial | None, state: TrainState, progress: Progress) -> Cursor:
     if isinstance(start, Checkpoint):
         state.restore(start.tensors)
+        progress.history[:] = start.history
         progress.say(f"resumed from {start.path.name}: {start.cursor.step} updates were done")
         return start.cursor
     if isinstance(start, Initial):
@@ -214,8 +215,11 @@ class _Watcher:
 class _Saver:
     """Writes checkpoints, at most one for each update; with no folder (on hosts other than the chief) none."""
 
-    def __init__(self, folder: Path | None, state: TrainState, identity: dict[str, Any], seconds: float) -> None:
+    def __init__(
+        self, folder: Path | None, state: TrainState, identity: dict[str, Any], seconds: float, progress: Progress
+    ) -> None:
         self._folder, self._state, self._identity, self._seconds = folder, state, identity, seconds
+        self._progress = progress
         self._last, self._saved = time.monotonic(), -1
 
     def due(self) -> bool:
@@ -224,5 +228,5 @@ class _Saver:
     def save(self, cursor: Cursor) -> None:
         if self._folder is None or cursor.step in (0, self._saved):
             return
-        save_checkpoint(self._folder, self._state.tensors(), cursor, self._identity)
+        save_checkpoint(self._folder, self._state.tensors(), cursor, self._identity, self._progress.history)
         self._last, self._saved = time.monotonic(), cursor.step

@@ -15,6 +15,7 @@ from train.batches import Cursor
 from train.checkpoints import KEEP, checkpoint_folder, newest_checkpoint, remove_checkpoints, save_checkpoint
 
 RUN = {"corpus": "abc", "hyperparameters": {"d_model": 16, "train_file": None}}
+HISTORY = [{"step": 1, "train_loss": 7.25}, {"epoch": 1, "step": 2, "validation_bleu": 0.5}]
 
 
 def tensors(step: int) -> dict[str, np.ndarray]:
@@ -22,7 +23,7 @@ def tensors(step: int) -> dict[str, np.ndarray]:
 
 
 def save(folder: Path, step: int) -> Path:
-    return save_checkpoint(folder, tensors(step), Cursor(step, epoch=1, batch=2, seconds=3.5), RUN)
+    return save_checkpoint(folder, tensors(step), Cursor(step, epoch=1, batch=2, seconds=3.5), RUN, HISTORY)
 
 
 def names(folder: Path) -> list[str]:
@@ -34,6 +35,7 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     found = newest_checkpoint(tmp_path / "new folder")
     assert found is not None
     assert (found.path, found.cursor, found.run) == (path, Cursor(7, 1, 2, 3.5), RUN)
+    assert found.history == HISTORY
     assert found.tensors.keys() == tensors(7).keys()
     for name, array in tensors(7).items():
         assert found.tensors[name].dtype == array.dtype

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from io import StringIO
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
 from container.hyperparameters import Hyperparameters
+from tests.conftest import Job
 from train.progress import Progress
 from train.tensorboard import event_sinks, tag_of
 
@@ -63,3 +65,13 @@ def test_a_folder_that_cannot_be_written_costs_the_events_and_nothing_else(hp: H
 )
 def test_tags_are_grouped_by_part(name: str, tag: str) -> None:
     assert tag_of(name) == tag
+
+
+def test_a_job_writes_its_whole_history_as_events(toy_job: tuple[Job, str]) -> None:
+    paths = toy_job[0].paths
+    history = json.loads((paths.output_data / "metrics.json").read_bytes())["history"]
+    expected = {tag_of(name) for line in history for name in line if name not in ("step", "epoch")}
+    found = scalars(paths.tensorboard)
+    assert set(found) == expected and {"validation/loss", "test/bleu"} <= expected
+    validation = next(line for line in history if "validation_loss" in line)
+    assert found["validation/loss"] == [(validation["step"], pytest.approx(validation["validation_loss"]))]
