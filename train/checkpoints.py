@@ -100,7 +100,7 @@ def parse_checkpoint(path: Path, content: bytes) -> Checkpoint | None:
         if header["sha256"] != _digest(tensors, header):
             return None
         cursor = Cursor(**json.loads(header["cursor"]))
-        return Checkpoint(path, cursor, json.loads(header["run"]), json.loads(header.get("history", "[]")), tensors)
+        return Checkpoint(path, cursor, json.loads(header["run"]), json.loads(header["history"]), tensors)
     except (SafetensorError, ValueError, KeyError, TypeError):
         return None
 
