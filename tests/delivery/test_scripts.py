@@ -37,7 +37,10 @@ def test_scripts_hold_no_carriage_return_and_are_executable(repo: Path) -> None:
         assert path.stat().st_mode & 0o111 == 0o111, f"{path} is not executable"
 
 
-@pytest.mark.parametrize("script", ["train_local.sh", "serve_local.sh", "predict.sh"])
+@pytest.mark.parametrize(
+    "script",
+    ["train_local.sh", "serve_local.sh", "predict.sh", "two_hosts.sh", "transform_local.sh", "check_contract.sh"],
+)
 def test_local_scripts_explain_themselves(repo: Path, script: str) -> None:
     helped = subprocess.run([repo / "local_test" / script, "--help"], capture_output=True, text=True, check=True)
     assert helped.stdout.startswith(f"Usage: {script}")
