@@ -72,6 +72,7 @@ class Batcher:
 
     def __init__(self, predictor: Predictor, threads: int, batch_tokens: int, max_waiting: int) -> None:
         self.broken = False
+        self.rules = predictor.rules
         self._predictor = predictor
         self._batch_tokens = batch_tokens
         self._max_waiting = max_waiting

@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -210,6 +211,10 @@ def _entry(item: Item, translation: Translation, name: str) -> dict[str, Any]:
         entry["score"] = best.score
     if item.parameters.num_hypotheses > 1:
         entry["hypotheses"] = [{"translation": each.text, "score": each.score} for each in translation.hypotheses]
+    if item.parameters.return_token_scores:
+        entry["token_scores"] = [{"token": token, "score": score} for token, score in best.token_scores]
+    if item.parameters.return_alignment:
+        entry["alignment"] = [list(link) for link in best.alignment]
     if translation.warning:
         entry["warning"] = translation.warning
     return entry
@@ -237,15 +242,19 @@ def _write_json_lines(request: Request, translations: Sequence[Translation]) -> 
     return _write_lines(request, [json.dumps(entry, ensure_ascii=False) for entry in entries])
 
 
+def _one_line(translation: Translation) -> str:
+    return re.sub(r"[\r\n]+", " ", translation.hypotheses[0].text)
+
+
 def _write_plain(request: Request, translations: Sequence[Translation]) -> str:
-    return _write_lines(request, [translation.hypotheses[0].text for translation in translations])
+    return _write_lines(request, [_one_line(translation) for translation in translations])
 
 
 def _write_csv(request: Request, translations: Sequence[Translation]) -> str:
     rows = []
     for translation in translations:
         row = io.StringIO()
-        csv.writer(row, lineterminator="").writerow([translation.hypotheses[0].text])
+        csv.writer(row, lineterminator="").writerow([_one_line(translation)])
         rows.append(row.getvalue())
     return _write_lines(request, rows)
 

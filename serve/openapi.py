@@ -95,13 +95,20 @@ def parameters_table() -> str:
     """The parameters as a Markdown table: name, type and range, default, meaning."""
     rows = ["| parameter | value | default | meaning |", "|---|---|---|---|"]
     for name, field in Parameters.model_json_schema()["properties"].items():
-        default = "the model's" if field["default"] is None else f"`{json.dumps(field['default'])}`"
+        default = f"`{json.dumps(field['default'])}`"
+        if field["default"] is None:  # nothing asked for; of numbers, the model has its own
+            default = "the model's" if _kind(field)["type"] in ("integer", "number") else "none"
         rows.append(f"| `{name}` | {_value(field)} | {default} | {field['description']} |")
     return "\n".join(rows)
 
 
+def _kind(field: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a field's value where one is given."""
+    return next((each for each in field.get("anyOf", []) if each["type"] != "null"), field)
+
+
 def _value(field: dict[str, Any]) -> str:
-    kind = next((each for each in field.get("anyOf", []) if each["type"] != "null"), field)
+    kind = _kind(field)
     low, high = kind.get("minimum"), kind.get("maximum")
     return kind["type"] if low is None else f"{kind['type']}, {low} to {high}"
 

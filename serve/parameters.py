@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from container.artifact import Decoding
 from container.errors import UserError
+from container.text import normalise
 
 MAX_BEAM = 16
+Term = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,9 @@ class Options:
     num_hypotheses: int
     length_penalty: float
     max_length: int
+    prefix: str = ""
+    return_alignment: bool = False
+    return_token_scores: bool = False
 
 
 class Parameters(BaseModel):
@@ -39,6 +44,16 @@ class Parameters(BaseModel):
     )
     max_length: int | None = Field(default=None, ge=1, le=1024, description="target tokens after which decoding stops")
     return_scores: bool = Field(default=False, description="answer each translation's score")
+    return_token_scores: bool = Field(
+        default=False, description="answer the log-probability of each token of the best translation"
+    )
+    return_alignment: bool = Field(
+        default=False, description="answer `[source word, target word]` pairs, counted from 0, split at white space"
+    )
+    prefix: str | None = Field(default=None, max_length=1000, description="what the translation must begin with")
+    glossary: dict[Term, Annotated[str, Field(max_length=200)]] | None = Field(
+        default=None, max_length=1000, description="terms of the source and how each must be translated"
+    )
 
     def options(self, decoding: Decoding) -> Options:
         """Fill what was left open from the model's defaults; more hypotheses widen a default beam."""
@@ -47,6 +62,9 @@ class Parameters(BaseModel):
             num_hypotheses=self.num_hypotheses,
             length_penalty=decoding.length_penalty if self.length_penalty is None else self.length_penalty,
             max_length=self.max_length or decoding.max_target_length,
+            prefix=normalise(self.prefix or ""),
+            return_alignment=self.return_alignment,
+            return_token_scores=self.return_token_scores,
         )
 
 

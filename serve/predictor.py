@@ -6,20 +6,24 @@ Kept apart in two steps, because batches are made between them: `prepare` cleans
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import ctranslate2
+import numpy as np
 import sentencepiece
 
 from container import text as text_rules
 from container.artifact import Artifact, Decoding, open_artifact
 from container.paths import Paths
+from serve.alignment import Links, links
 from serve.machine import available_cpus
 from serve.parameters import Options, Parameters
 
 WARM_UP = "Hello."
+PLACEHOLDERS = "".join(text_rules.PLACEHOLDERS)
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,16 @@ class Source:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One translation; score = sum of log-probabilities / length ** length_penalty, as in CTranslate2."""
+    """One translation; score = sum of log-probabilities / length ** length_penalty, as in CTranslate2.
+
+    tokens: its length. alignment and token_scores (piece, log-probability): empty unless asked for.
+    """
 
     text: str
     score: float
+    tokens: int = 0
+    alignment: Links = ()
+    token_scores: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,13 +59,29 @@ class Translation:
 EMPTY = Translation((Hypothesis("", 0.0),))  # an empty text stays empty, and surely so: log 1 = 0
 
 
+@dataclass(frozen=True)
+class TextRules:
+    """What must be known of a model to cut texts for it.
+
+    prefixes: non-breaking ones of the source language. placeholders: symbols that it carries over.
+    room: tokens of a sentence. sizes: counts the tokens of each of some words.
+    """
+
+    prefixes: tuple[str, ...] = ()
+    placeholders: tuple[str, ...] = ()
+    room: int = 256
+    sizes: Callable[[Sequence[str]], list[int]] = lambda words: [1 for _ in words]
+    decoding: Decoding = field(default_factory=Decoding)
+
+
 class Predictor(Protocol):
     """An engine with its model. Safe to call from several threads at once."""
 
     decoding: Decoding
+    rules: TextRules
 
     def prepare(self, texts: Sequence[str]) -> list[Source]:
-        """Clean and tokenise; as many sources as texts, in order."""
+        """Clean and tokenise sentences, normalised but for placeholders; as many sources as texts, in order."""
 
     def decode(self, sources: Sequence[Source], options: Options) -> list[Translation]:
         """Translate non-empty sources together; as many translations as sources, in order."""
@@ -78,6 +104,14 @@ class CTranslate2Predictor:
         self._prefix = manifest.source_tokens_prefix
         self._clean_up = manifest.clean_up
         self._tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(artifact.tokenizer))
+        self._room = max(1, self.decoding.max_source_length - len(self._prefix) - 1)  # 1 for the end of sentence
+        self.rules = TextRules(
+            manifest.clean_up.non_breaking_prefixes or text_rules.default_prefixes(manifest.source_lang),
+            manifest.placeholders,
+            self._room,
+            lambda words: [len(pieces) for pieces in self._tokenizer.encode(list(words))],
+            self.decoding,
+        )
         # intra_threads=1: the cores are used by sentences side by side, not by one matrix product.
         self._translator = ctranslate2.Translator(
             str(artifact.ctranslate2), device="cpu", inter_threads=threads, intra_threads=1
@@ -87,45 +121,83 @@ class CTranslate2Predictor:
         return [self._prepare(text) for text in texts]
 
     def _prepare(self, text: str) -> Source:
-        clean = text_rules.clean(
-            text, clean_dots=self._clean_up.clean_dots, prefixes=self._clean_up.non_breaking_prefixes
-        )
+        clean_up = self._clean_up  # `normalise` has been done; it would take the placeholders out
+        clean = text_rules.drop_dots(text, clean_up.non_breaking_prefixes) if clean_up.clean_dots else text
         if not clean:
             return Source(())
         pieces = self._tokenizer.encode(clean, out_type=str)
-        room = max(1, self.decoding.max_source_length - len(self._prefix) - 1)  # 1 for the end of sentence
         warning = None
-        if len(pieces) > room:
-            warning = f"The text has {len(pieces)} tokens; only the first {room} were translated."
-        return Source((*self._prefix, *pieces[:room]), warning)
+        if 2 * sum(_is_unlearnt(piece) for piece in pieces) > len(pieces):
+            warning = "Most of the text is in characters that the model has not learnt: do not trust the translation."
+        if len(pieces) > self._room:
+            warning = f"A word of the text has too many tokens; only the first {self._room} were translated."
+        return Source((*self._prefix, *pieces[: self._room]), warning)
 
     def decode(self, sources: Sequence[Source], options: Options) -> list[Translation]:
+        tokens = [list(source.tokens) for source in sources]
+        prefix = self._tokenizer.encode(options.prefix, out_type=str)
         results = self._translator.translate_batch(
-            [list(source.tokens) for source in sources],
+            tokens,
+            target_prefix=[prefix] * len(sources) if prefix else None,
             beam_size=options.beam_size,
             num_hypotheses=options.num_hypotheses,
             length_penalty=options.length_penalty,
             max_decoding_length=options.max_length,
             max_input_length=0,  # cut in `prepare`, where the caller is told
             return_scores=True,
+            return_attention=options.return_alignment,
         )
-        return [self._translation(*pair, options) for pair in zip(sources, results, strict=True)]
+        log_probs: list[list[float]] = [[]] * len(results)
+        if options.return_token_scores:
+            scored = self._translator.score_batch(tokens, [result.hypotheses[0] for result in results])
+            log_probs = [each.log_probs for each in scored]
+        together = zip(sources, results, log_probs, strict=True)
+        return [self._translation(*each, options) for each in together]
 
-    def _translation(self, source: Source, result: ctranslate2.TranslationResult, options: Options) -> Translation:
-        # The same rules as for input: a byte-fallback piece must not break the one line of an answer.
+    def _translation(
+        self, source: Source, result: ctranslate2.TranslationResult, log_probs: Sequence[float], options: Options
+    ) -> Translation:
+        best = result.hypotheses[0]
         hypotheses = tuple(
-            Hypothesis(text_rules.normalise(self._tokenizer.decode(tokens)), score)
-            for tokens, score in zip(result.hypotheses, result.scores, strict=True)
+            Hypothesis(
+                _one_line(self._tokenizer.decode(tokens)),
+                score,
+                len(tokens),
+                self._links(source, tokens, result.attention[rank]) if options.return_alignment else (),
+                # the end of the sentence has a score of its own, and no piece
+                tuple(zip(tokens, log_probs, strict=False)) if rank == 0 else (),
+            )
+            for rank, (tokens, score) in enumerate(zip(result.hypotheses, result.scores, strict=True))
         )
         warning = source.warning
-        if warning is None and len(result.hypotheses[0]) >= options.max_length:
+        if warning is None and len(best) >= options.max_length:
             warning = f"The translation was stopped at max_length, {options.max_length} tokens."
         return Translation(hypotheses, warning)
+
+    def _links(self, source: Source, tokens: Sequence[str], attention: Sequence[Sequence[float]]) -> Links:
+        tag = len(self._prefix)  # attention to the language tag is to no word
+        rows = np.array(attention, dtype=float).reshape(len(tokens), -1)
+        return links(source.tokens[tag:], tokens, rows[:, tag : len(source.tokens)])
 
     def translate(self, texts: Sequence[str], parameters: Parameters) -> list[Translation]:
         sources = self.prepare(texts)
         decoded = iter(self.decode([s for s in sources if s.tokens], parameters.options(self.decoding)))
         return [next(decoded) if source.tokens else EMPTY for source in sources]
+
+
+def _is_unlearnt(piece: str) -> bool:
+    """Whether a piece is one byte of a character that was not in the training text."""
+    return piece.startswith("<0x")
+
+
+def _one_line(text: str) -> str:
+    """`normalise`, which keeps placeholders: a byte-fallback piece must not break the one line of an answer."""
+    words = ("".join(map(_normal, re.split(f"([{PLACEHOLDERS}])", word))) for word in text.split())
+    return " ".join(word for word in words if word)
+
+
+def _normal(part: str) -> str:
+    return part if part and part in PLACEHOLDERS else text_rules.normalise(part)
 
 
 def load(paths: Paths) -> CTranslate2Predictor:

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from container.errors import ArtifactError, Overloaded, PlatformError
+from serve import documents
 from serve.batching import Batcher, Item
 from serve.predictor import CTranslate2Predictor, Translation
 from serve.settings import Settings
@@ -65,7 +66,7 @@ class Service:
         """Translations of `items`, in order; raises like `check` and like `Batcher.translate`."""
         self.check()
         assert self._batcher is not None  # what check() has just made sure of
-        return self._batcher.translate(items, until)
+        return documents.translate(items, self._batcher, until)
 
     def close(self) -> None:
         """Wait for what runs; the process ends after this."""

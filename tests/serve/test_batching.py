@@ -12,7 +12,7 @@ from container.artifact import Decoding
 from container.errors import Overloaded
 from serve.batching import Batcher, Item
 from serve.parameters import Options, Parameters
-from serve.predictor import WARM_UP, Hypothesis, Source, Translation
+from serve.predictor import WARM_UP, Hypothesis, Source, TextRules, Translation
 
 PLAIN = Parameters()
 SECONDS = 10.0
@@ -22,6 +22,7 @@ class Engine:
     """A `Predictor` that says what it got and waits for leave to go on. A word is a token."""
 
     decoding = Decoding()
+    rules = TextRules()
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []

@@ -113,11 +113,6 @@ def test_more_hypotheses_than_the_default_beam_widen_it(server: Server) -> None:
     assert len(entry["hypotheses"]) == 6
 
 
-def test_a_long_text_is_cut_and_says_so(server: Server) -> None:
-    entry = server.invoke({"instances": ["dog " * 500]}).json()["predictions"][0]
-    assert "only the first 62 were translated" in entry["warning"]
-
-
 def test_private_use_and_broken_characters_do_no_harm(server: Server) -> None:
     plain = server.invoke(["the dog"]).json()
     assert server.invoke('["\\ue003the\\u0000 \\ud800dog\\ue00f"]').json() == plain

@@ -1,0 +1,154 @@
+"""Texts of any length through the engine: cut into sentences, protected, translated, put together again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from container.text import normalise
+from serve import layout
+from serve.alignment import widen
+from serve.batching import Batcher, Item
+from serve.predictor import EMPTY, Hypothesis, TextRules, Translation
+from serve.spans import Masked, mask
+
+SHOWN_WARNINGS = 3
+LOOPS = "The translation repeats itself: do not trust it."
+NOTHING_LEFT = "Nothing of the text was left after clean-up."
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence of a text, normalised, with its parameters; and as it is translated, spans masked."""
+
+    item: Item
+    masked: Masked
+
+
+@dataclass(frozen=True)
+class Document:
+    """One text of a request, cut: `layout.join(gaps, …)` of its translated sentences has its layout."""
+
+    item: Item
+    gaps: list[str]
+    sentences: list[Sentence]
+
+
+def cut(item: Item, rules: TextRules) -> Document:
+    """Cut a text where its sentences end, and a sentence that is too long for the model where its clauses do."""
+    outer_gaps, whole = layout.split(item.text, rules.prefixes)
+    gaps, texts = outer_gaps[:1], []
+    for text, gap in zip(whole, outer_gaps[1:], strict=True):
+        parts = layout.shorten(normalise(text), rules.sizes, rules.room)
+        gaps += [*[" "] * (len(parts) - 1), gap]
+        texts += parts
+    glossary = item.parameters.glossary or {}
+    later = item.parameters.model_copy(update={"prefix": None})  # a target prefix opens the first sentence only
+    sentences = [
+        Sentence(Item(text, later if index else item.parameters), mask(text, rules.placeholders, glossary))
+        for index, text in enumerate(texts)
+    ]
+    return Document(item, gaps, sentences)
+
+
+def translate(items: Sequence[Item], batcher: Batcher, until: float = math.inf) -> list[Translation]:
+    """Translate texts of any length, in order; raises like `Batcher.translate`."""
+    documents = [cut(item, batcher.rules) for item in items]
+    sentences = [sentence for document in documents for sentence in document.sentences]
+    done = iter(translate_sentences(sentences, batcher, until))
+    return [put_together(document, [next(done) for _ in document.sentences]) for document in documents]
+
+
+def translate_sentences(sentences: Sequence[Sentence], batcher: Batcher, until: float) -> list[Translation]:
+    """Translate sentences, in order; one whose protected spans get lost, again without protection."""
+    first = batcher.translate([_protected(sentence, batcher.rules) for sentence in sentences], until)
+    answers = [_filled(sentence, translation) for sentence, translation in zip(sentences, first, strict=True)]
+    lost = [index for index, answer in enumerate(answers) if answer is None]
+    second = batcher.translate([sentences[index].item for index in lost], until) if lost else []
+    for index, translation in zip(lost, second, strict=True):
+        answers[index] = _told(sentences[index], translation)
+    return [answer or EMPTY for answer in answers]
+
+
+def _protected(sentence: Sentence, rules: TextRules) -> Item:
+    parameters = sentence.item.parameters
+    if sentence.masked.spans:  # any hypothesis of the beam may be the one that keeps the symbols
+        width = parameters.options(rules.decoding).beam_size
+        parameters = parameters.model_copy(update={"num_hypotheses": width})
+    return Item(sentence.masked.text, parameters)
+
+
+def _filled(sentence: Sentence, translation: Translation) -> Translation | None:
+    """The hypotheses that kept every symbol, spans in their places; None when there is none."""
+    masked = sentence.masked
+    kept = [each for each in translation.hypotheses if masked.kept_by(each.text)]
+    if not kept:
+        return None
+    filled = tuple(_fill(each, masked) for each in kept[: sentence.item.parameters.num_hypotheses])
+    too_many = masked.left_out and f"{_shown(masked.left_out)} could not be protected: check the translation."
+    return Translation(filled, _doubts(sentence, translation, too_many or None))
+
+
+def _doubts(sentence: Sentence, translation: Translation, found: str | None) -> str | None:
+    """What was `found`, what the engine says, and whether the translation goes in circles."""
+    circles = LOOPS if layout.loops(translation.hypotheses[0].text, sentence.item.text) else None
+    return " ".join(filter(None, (found, translation.warning, circles))) or None
+
+
+def _fill(hypothesis: Hypothesis, masked: Masked) -> Hypothesis:
+    source = [len(masked.fill_source(word).split()) for word in masked.text.split()]
+    target = [len(masked.fill(word).split()) for word in hypothesis.text.split()]
+    return replace(
+        hypothesis,
+        text=masked.fill(hypothesis.text),
+        alignment=widen(hypothesis.alignment, source, target),
+        token_scores=tuple((masked.fill(token), score) for token, score in hypothesis.token_scores),
+    )
+
+
+def _told(sentence: Sentence, translation: Translation) -> Translation:
+    """A translation made without protection, and which spans it really lost."""
+    best = translation.hypotheses[0].text
+    lost = [span.target for span in sentence.masked.spans if span.target not in best]
+    lost += [text for text in sentence.masked.left_out if text not in best]
+    found = f"The model did not carry over {_shown(lost)}: check the translation." if lost else None
+    unmasked = Masked(sentence.item.text)
+    hypotheses = tuple(_fill(each, unmasked) for each in translation.hypotheses)
+    return Translation(hypotheses, _doubts(sentence, translation, found))
+
+
+def _shown(spans: Sequence[str]) -> str:
+    return ", ".join(map(repr, spans[:SHOWN_WARNINGS])) + (", …" if len(spans) > SHOWN_WARNINGS else "")
+
+
+def put_together(document: Document, translations: Sequence[Translation]) -> Translation:
+    """The translation of a text from those of its sentences, its layout kept, warnings gathered."""
+    if not any(sentence.item.text for sentence in document.sentences):
+        return replace(EMPTY, warning=NOTHING_LEFT) if document.item.text.strip() else EMPTY
+    ranks = range(max(len(translation.hypotheses) for translation in translations))
+    hypotheses = tuple(
+        _ranked(document, [each.hypotheses[min(rank, len(each.hypotheses) - 1)] for each in translations])
+        for rank in ranks
+    )
+    warnings = list(dict.fromkeys(each.warning for each in translations if each.warning))
+    more = f" (and {len(warnings) - SHOWN_WARNINGS} more)" if len(warnings) > SHOWN_WARNINGS else ""
+    return Translation(hypotheses, " ".join(warnings[:SHOWN_WARNINGS]) + more if warnings else None)
+
+
+def _ranked(document: Document, parts: Sequence[Hypothesis]) -> Hypothesis:
+    """One hypothesis of a text; its score is the mean of its sentences', weighted by their tokens."""
+    tokens = sum(part.tokens for part in parts)
+    score = sum(part.score * part.tokens for part in parts) / tokens if tokens else 0.0
+    alignment, read, written = [], len(document.gaps[0].split()), len(document.gaps[0].split())
+    for sentence, part, gap in zip(document.sentences, parts, document.gaps[1:], strict=True):
+        alignment += [(read + source, written + target) for source, target in part.alignment]
+        read += len(sentence.item.text.split()) + len(gap.split())
+        written += len(part.text.split()) + len(gap.split())
+    return Hypothesis(
+        layout.join(document.gaps, [part.text for part in parts]),
+        parts[0].score if len(parts) == 1 else score,
+        tokens,
+        tuple(alignment),
+        tuple(entry for part in parts for entry in part.token_scores),
+    )

@@ -1,0 +1,193 @@
+"""Whole texts: order, layout, protected spans. A stand-in engine shows what the model is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from container.artifact import Decoding
+from container.text import PLACEHOLDERS
+from serve import documents
+from serve.batching import Batcher, Item
+from serve.documents import LOOPS, NOTHING_LEFT
+from serve.parameters import Options, Parameters
+from serve.predictor import Hypothesis, Source, TextRules, Translation
+from serve.spans import mask
+from tests.serve.server import Server
+
+
+class Upper:
+    """Writes in capitals, after the prefix; `lose` says which symbols hypothesis n loses."""
+
+    decoding = Decoding(beam_size=2)
+    rules = TextRules(("Mr",), PLACEHOLDERS, room=6, decoding=decoding)
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.lose: Callable[[int], str] = lambda rank: ""
+
+    def prepare(self, texts: Sequence[str]) -> list[Source]:
+        return [Source(tuple(text.split())) for text in texts]
+
+    def decode(self, sources: Sequence[Source], options: Options) -> list[Translation]:
+        return [self._translation(" ".join(source.tokens), options) for source in sources]
+
+    def _translation(self, text: str, options: Options) -> Translation:
+        self.seen.append(text)
+        written = f"{options.prefix} {text.upper()}".strip()
+        texts = ["".join(c for c in written if c not in self.lose(n)) for n in range(options.num_hypotheses)]
+        length = len(written.split())
+        straight = tuple((word, word) for word in range(length))
+        return Translation(tuple(Hypothesis(text, -1.0 - n, length, straight) for n, text in enumerate(texts)))
+
+    def translate(self, texts: Sequence[str], parameters: Parameters) -> list[Translation]:
+        return self.decode(self.prepare(texts), parameters.options(self.decoding))
+
+
+@pytest.fixture
+def engine() -> Upper:
+    return Upper()
+
+
+@pytest.fixture
+def ask(engine: Upper) -> Iterator[Callable[..., Translation]]:
+    batcher = Batcher(engine, 1, 64, 1000)
+
+    def translate(text: str, **parameters: Any) -> Translation:
+        return documents.translate([Item(text, Parameters(**parameters))], batcher)[0]
+
+    yield translate
+    batcher.close()
+
+
+Ask = Callable[..., Translation]
+
+
+def best(translation: Translation) -> str:
+    return translation.hypotheses[0].text
+
+
+def test_a_document_of_200_paragraphs_keeps_its_layout(ask: Ask, engine: Upper) -> None:
+    text = "\n\n".join(f"  - He saw Mr. Hill {number}. It is fine!\t" for number in range(200))
+    assert best(ask(text)) == text.upper()
+    assert "It is fine!" in engine.seen
+
+
+def test_a_long_sentence_is_translated_in_parts(ask: Ask, engine: Upper) -> None:
+    assert best(ask("a b c d, e f g h i j")) == "A B C D, E F G H I J"
+    assert sorted(engine.seen) == ["a b c d,", "e f g h i j"]
+
+
+def test_spans_and_terms_pass_through(ask: Ask, engine: Upper) -> None:
+    text = "See the dog at http://a.example/b with 25 <b>cats</b>"
+    translation = ask(text, glossary={"dog": "can Grande"})
+    assert best(translation) == "SEE THE can Grande AT http://a.example/b WITH 25 <b>CATS</b>"
+    assert translation.warning is None
+    assert not any("25" in seen or "dog" in seen for seen in engine.seen)
+
+
+def test_the_hypothesis_that_keeps_the_symbols_is_taken(ask: Ask, engine: Upper) -> None:
+    engine.lose = lambda rank: "" if rank else PLACEHOLDERS[0]
+    translation = ask("I am 25")
+    assert (best(translation), translation.warning) == ("I AM 25", None)
+    assert len(translation.hypotheses) == 1
+
+
+def test_a_lost_span_is_told_and_the_sentence_translated_without(ask: Ask, engine: Upper) -> None:
+    engine.lose = lambda rank: PLACEHOLDERS[0]
+    translation = ask("the dog", glossary={"dog": "can"})
+    assert best(translation) == "THE DOG"
+    assert "'can'" in str(translation.warning)
+    assert ask("I am 25").warning is None  # the model wrote the number by itself
+
+
+def test_spans_beyond_the_symbols_are_told(ask: Ask) -> None:
+    translation = ask(" ".join(["http://a.example"] * 6 + ["x."]) + " " + "Y", glossary={})
+    assert translation.warning is None
+    word = "-".join(f"<t{number}>" for number in range(len(PLACEHOLDERS) + 1))
+    assert "could not be protected" in str(ask(word).warning)
+
+
+def test_symbols_that_the_model_makes_up_are_dropped() -> None:
+    masked = mask("I am 25", PLACEHOLDERS, {})
+    assert masked.fill(f"{PLACEHOLDERS[3]} {masked.text}") == "I am 25"
+
+
+def test_a_prefix_opens_the_first_sentence_only(ask: Ask) -> None:
+    assert best(ask("One. Two.", prefix="el ")) == "el ONE. TWO."
+
+
+def test_alignment_counts_words_of_the_whole_text(ask: Ask) -> None:
+    translation = ask("- a b.\n\nC 25 dog", glossary={"dog": "can grande"})
+    assert best(translation) == "- A B.\n\nC 25 can grande"
+    assert translation.hypotheses[0].alignment == ((1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (5, 6))
+
+
+def test_scores_of_sentences_are_weighted_by_their_tokens(ask: Ask) -> None:
+    translation = ask("a b c. D", num_hypotheses=2)
+    assert [each.text for each in translation.hypotheses] == ["A B C. D", "A B C. D"]
+    assert [each.score for each in translation.hypotheses] == [-1.0, -2.0]
+    assert translation.hypotheses[0].tokens == 4
+
+
+def test_nothing_left_after_clean_up_is_told(ask: Ask) -> None:
+    assert (best(ask("\u200b\x00")), ask("\u200b\x00").warning) == ("", NOTHING_LEFT)
+    assert ask(" \n ") == ask("")
+    assert ask("").warning is None
+
+
+def test_going_in_circles_is_told(ask: Ask) -> None:
+    assert ask("a", prefix="the dog the dog the dog the dog ").warning == LOOPS
+
+
+def test_a_text_in_other_letters_is_told(server: Server) -> None:
+    entry = server.invoke(["日本語の文です"]).json()["predictions"][0]
+    assert "has not learnt" in entry["warning"]
+
+
+def test_everything_that_can_be_asked_for(server: Server) -> None:
+    asked = {"return_alignment": True, "return_token_scores": True, "return_scores": True, "prefix": "the dog"}
+    entry = server.invoke({"instances": ["I see the dog. Hello!"], "parameters": asked}).json()["predictions"][0]
+    assert entry["translation"].startswith("the dog")
+    count = len(entry["translation"].split())
+    assert all(0 <= source < 5 and 0 <= target < count for source, target in entry["alignment"])
+    assert {target for _, target in entry["alignment"]} == set(range(count))
+    assert all(set(each) == {"token", "score"} and each["score"] <= 0 for each in entry["token_scores"])
+    assert "".join(each["token"] for each in entry["token_scores"]).startswith("▁the▁dog")
+
+
+def test_a_text_without_end_is_not_cut_off(server: Server) -> None:
+    entry = server.invoke({"instances": ["dog " * 500]}).json()["predictions"][0]
+    assert "translated" not in entry.get("warning", "")
+    first = server.invoke({"instances": [" ".join(["dog"] * 62)]}).json()["predictions"][0]["translation"]
+    assert entry["translation"].startswith(first)
+    assert len(entry["translation"]) > 5 * len(first)
+
+
+def test_one_line_in_plain_text_stays_one(server: Server) -> None:
+    answer = server.invoke(["Hello!\n\nthe dog"], Accept="text/plain").text
+    assert answer.count("\n") == 1
+
+
+@pytest.mark.parametrize("prefix", ["a" * 1000, "\u200b", "the dog " * 100])
+def test_no_prefix_breaks_the_engine(server: Server, prefix: str) -> None:
+    answer = server.invoke({"inputs": "Hello!", "parameters": {"prefix": prefix, "return_alignment": True}})
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ({"glossary": {"": "x"}}, "parameters.glossary"),
+        ({"glossary": {"a": 3}}, "parameters.glossary"),
+        ({"glossary": ["a"]}, "parameters.glossary"),
+        ({"prefix": 3}, "parameters.prefix"),
+        ({"prefix": "x" * 1001}, "parameters.prefix"),
+    ],
+)
+def test_bad_text_parameters(server: Server, parameters: dict[str, Any], named: str) -> None:
+    response = server.invoke({"inputs": "a", "parameters": parameters})
+    assert response.status_code == 400
+    assert named in response.json()["error"]["message"]
