@@ -83,9 +83,7 @@ def test_checkpoints_are_written_as_often_as_asked(train: Fit, tmp_path: Path, m
     from train import fit as stage
 
     save = stage.save_checkpoint
-    monkeypatch.setattr(
-        stage, "save_checkpoint", lambda folder, tensors, cursor, run: steps.append(save(folder, tensors, cursor, run))
-    )
+    monkeypatch.setattr(stage, "save_checkpoint", lambda *arguments: steps.append(save(*arguments)))
     whole = train(checkpoint_seconds=1e-9)
     names = [f"checkpoint-{step:09d}.safetensors" for step in range(1, whole.cursor.step + 1)]
     assert [path.name for path in steps] == names
@@ -96,7 +94,7 @@ def test_checkpoints_are_written_as_often_as_asked(train: Fit, tmp_path: Path, m
 
 def checkpoint_of(prepared: Prepared, hp: Hyperparameters) -> Checkpoint:
     identity = run_identity(prepared, hp) | {"precision": "float32", "warmup": 1}
-    return Checkpoint(Path("checkpoint-000000001.safetensors"), Cursor(1), identity, {})
+    return Checkpoint(Path("checkpoint-000000001.safetensors"), Cursor(1), identity, history=[], tensors={})
 
 
 @pytest.mark.parametrize(
