@@ -7,7 +7,10 @@ import logging
 import math
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from itertools import chain, islice
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -16,6 +19,7 @@ from container import errors
 from serve import formats
 from serve.machine import available_cpus, available_memory, execution_parameters
 from serve.openapi import document
+from serve.predictor import Translation
 from serve.service import Service
 
 log = logging.getLogger("serve")
@@ -38,13 +42,16 @@ def create_app(service: Service) -> Flask:
 
     @app.post("/invocations")
     def invocations() -> Response:
-        with service.slot():
+        with ExitStack() as held:
+            held.enter_context(service.slot())
             media, charset = formats.content_type(request.headers.get("Content-Type", ""))
             answer_in = formats.accepted(request.headers.get("Accept"), media)
             packed = request.get_data(cache=False)
             data = formats.unpacked(packed, (request.content_encoding or "").lower(), max_body)
             parsed = formats.read(data, media, charset)
             g.records = len(parsed.items)
+            if any(item.parameters.stream for item in parsed.items):
+                return _streamed(service.stream(parsed.items), held)
             translations = service.translate(parsed.items, g.started + (settings.deadline_seconds or math.inf))
             body = formats.write(parsed, translations, answer_in)
         return Response(body, content_type=_with_charset(answer_in))
@@ -64,6 +71,15 @@ def create_app(service: Service) -> Flask:
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, failed)
     return app
+
+
+def _streamed(translations: Iterator[Translation], held: ExitStack) -> Response:
+    """An answer that goes out sentence by sentence, past nginx's buffers; its slot is held until the last is out."""
+    first = list(islice(translations, 1))  # what can be refused is refused with its own status
+    response = Response(formats.write_stream(chain(first, translations)), content_type=formats.JSON_LINES)
+    response.headers["X-Accel-Buffering"] = "no"
+    response.call_on_close(held.pop_all().close)
+    return response
 
 
 def _with_charset(media: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from container.text import normalise
 from serve import layout
@@ -14,6 +16,7 @@ from serve.predictor import EMPTY, Hypothesis, TextRules, Translation
 from serve.spans import Masked, mask
 
 SHOWN_WARNINGS = 3
+STREAM_GROUP = 64  # sentences
 LOOPS = "The translation repeats itself: do not trust it."
 NOTHING_LEFT = "Nothing of the text was left after clean-up."
 
@@ -58,6 +61,19 @@ def translate(items: Sequence[Item], batcher: Batcher, until: float = math.inf) 
     sentences = [sentence for document in documents for sentence in document.sentences]
     done = iter(translate_sentences(sentences, batcher, until))
     return [put_together(document, [next(done) for _ in document.sentences]) for document in documents]
+
+
+def stream(items: Sequence[Item], batcher: Batcher, seconds: float = math.inf) -> Iterator[Translation]:
+    """The translations of sentence after sentence, in order, each group while the next has not begun.
+
+    Groups double in size: the first sentence arrives soon, and a long document fills the engine's batches.
+    `seconds` is the time that one group may take.
+    """
+    sentences = (sentence for item in items for sentence in cut(item, batcher.rules).sentences)
+    size = 1
+    while group := list(islice(sentences, size)):
+        yield from translate_sentences(group, batcher, time.monotonic() + seconds)
+        size = min(2 * size, STREAM_GROUP)
 
 
 def translate_sentences(sentences: Sequence[Sentence], batcher: Batcher, until: float) -> list[Translation]:

@@ -13,14 +13,14 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header, parse_options_header
 
-from container.errors import NotAcceptable, PayloadTooLarge, UnsupportedMediaType, UserError
+from container.errors import NmtError, NotAcceptable, PayloadTooLarge, UnsupportedMediaType, UserError, error_body
 from serve.batching import Item
 from serve.parameters import Parameters, check_names, kind_of_json, read_parameters
 from serve.predictor import Translation
@@ -257,6 +257,22 @@ def _write_csv(request: Request, translations: Sequence[Translation]) -> str:
         csv.writer(row, lineterminator="").writerow([_one_line(translation)])
         rows.append(row.getvalue())
     return _write_lines(request, rows)
+
+
+def write_stream(translations: Iterable[Translation]) -> Iterator[str]:
+    """One JSON line a sentence as it comes, then `{"done": true}`: without that line the answer is not whole.
+
+    The status has gone out by then, so a failure on the way is the last line, an `error` as elsewhere.
+    """
+    try:
+        for index, translation in enumerate(translations):
+            entry = {"index": index, "translation": translation.hypotheses[0].text}
+            if translation.warning:
+                entry["warning"] = translation.warning
+            yield json.dumps(entry, ensure_ascii=False) + "\n"
+        yield json.dumps({"done": True}) + "\n"
+    except NmtError as error:
+        yield json.dumps(error_body(error)) + "\n"
 
 
 READERS: dict[str, Callable[[str], Request]] = {JSON: _json, JSON_LINES: _json_lines, TEXT: _plain, CSV: _csv}

@@ -54,6 +54,7 @@ class Parameters(BaseModel):
     glossary: dict[Term, Annotated[str, Field(max_length=200)]] | None = Field(
         default=None, max_length=1000, description="terms of the source and how each must be translated"
     )
+    stream: bool = Field(default=False, description="answer the whole request as a stream, a sentence a line")
 
     def options(self, decoding: Decoding) -> Options:
         """Fill what was left open from the model's defaults; more hypotheses widen a default beam."""

@@ -62,6 +62,12 @@ class Service:
         finally:
             self._slots.release()
 
+    def stream(self, items: Sequence[Item]) -> Iterator[Translation]:
+        """Translations of the sentences of `items`, each as soon as it is there; raises like `translate`."""
+        self.check()
+        assert self._batcher is not None  # what check() has just made sure of
+        return documents.stream(items, self._batcher, self.settings.deadline_seconds or math.inf)
+
     def translate(self, items: Sequence[Item], until: float = math.inf) -> list[Translation]:
         """Translations of `items`, in order; raises like `check` and like `Batcher.translate`."""
         self.check()
