@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain, islice
 
 from flask import Flask, Response, g, request
@@ -18,6 +19,7 @@ from werkzeug.exceptions import HTTPException
 from container import errors
 from serve import formats
 from serve.machine import available_cpus, available_memory, execution_parameters
+from serve.metrics import Metrics
 from serve.openapi import document
 from serve.predictor import Translation
 from serve.service import Service
@@ -65,8 +67,13 @@ def create_app(service: Service) -> Flask:
     def openapi() -> Response:
         return Response(json.dumps(document()), content_type=formats.JSON)
 
+    @app.get("/metrics")
+    def metrics() -> Response:
+        text = service.metrics.text({"nmt_waiting_sentences": service.waiting()})
+        return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
+
     app.before_request(_start)
-    app.after_request(_finish)
+    app.after_request(partial(_finish, service.metrics))
     app.register_error_handler(errors.NmtError, failed)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, failed)
@@ -146,19 +153,23 @@ def _start() -> None:
     g.started = time.monotonic()
 
 
-def _finish(response: Response) -> Response:
-    """Echo the headers that are the client's own, and log the request without any of its text."""
+def _finish(metrics: Metrics, response: Response) -> Response:
+    """Echo the headers that are the client's own; count the request, and log it without any of its text."""
     for name in ECHOED:
         if name in request.headers:
             response.headers[name] = request.headers[name]
+    route = str(request.url_rule or "none")  # not the path, which may hold text
+    seconds = time.monotonic() - g.started
+    metrics.add("nmt_requests_total", route=route, status=response.status_code)
+    metrics.observe("nmt_request_seconds", seconds, route=route)
     if request.path == "/ping" and response.status_code == 200:
         return response  # asked every few seconds
     fields = {
         "request_id": _request_id(),
         "method": request.method,
-        "route": str(request.url_rule or "none"),  # not the path, which may hold text
+        "route": route,
         "status": response.status_code,
-        "milliseconds": round(1000 * (time.monotonic() - g.started), 1),
+        "milliseconds": round(1000 * seconds, 1),
         "bytes_in": request.content_length or 0,
         "records": g.get("records", 0),
     }

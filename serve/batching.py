@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from container.errors import Overloaded
+from serve.metrics import Metrics
 from serve.parameters import Options, Parameters
 from serve.predictor import EMPTY, WARM_UP, Predictor, Source, Translation
 
@@ -70,8 +71,16 @@ class Batcher:
     max_waiting: sentences that may wait. broken: the engine failed, and again on the warm-up sentence.
     """
 
-    def __init__(self, predictor: Predictor, threads: int, batch_tokens: int, max_waiting: int) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        threads: int,
+        batch_tokens: int,
+        max_waiting: int,
+        metrics: Metrics | None = None,
+    ) -> None:
         self.broken = False
+        self._metrics = metrics or Metrics()
         self.rules = predictor.rules
         self._predictor = predictor
         self._batch_tokens = batch_tokens
@@ -105,6 +114,10 @@ class Batcher:
             ) from None
         return [answers.get(index, EMPTY) for index in range(len(items))]
 
+    def waiting(self) -> int:
+        """Sentences that wait for the engine; exact only with the lock held."""
+        return sum(len(job.waiting) for job in tuple(self._jobs))
+
     def close(self) -> None:
         """Let what runs end and stop the engine's threads."""
         self._engine.shutdown(wait=True)
@@ -118,7 +131,7 @@ class Batcher:
 
     def _submit(self, jobs: Sequence[Job]) -> None:
         with self._lock:
-            waiting = sum(len(job.waiting) for job in self._jobs)
+            waiting = self.waiting()
             coming = sum(len(job.waiting) for job in jobs)
             # One request may be longer than the whole queue: it is taken when nothing else waits.
             if waiting and waiting + coming > self._max_waiting:
@@ -139,6 +152,8 @@ class Batcher:
         """Decode batches. Called without the lock: what is done at once calls `_finish` in this thread."""
         for batch in batches:
             sources = [source for _, entries in batch for _, source in entries]
+            self._metrics.observe("nmt_batch_sentences", len(sources))
+            self._metrics.add("nmt_source_tokens_total", sum(len(source.tokens) for source in sources))
             decoded = self._engine.submit(self._predictor.decode, sources, batch[0][0].options)
             decoded.add_done_callback(partial(self._finish, batch))
 

@@ -24,6 +24,7 @@ def document() -> dict[str, Any]:
             "/ping": {"get": _route("Whether the model answers", {"200": {"description": "ready"}}, 503)},
             "/invocations": {"post": _invocations()},
             "/execution-parameters": {"get": _route("Limits for batch transform", {"200": _json({"type": "object"})})},
+            "/metrics": {"get": _route("Counts and times for Prometheus", {"200": {"description": "text"}})},
             "/openapi.json": {"get": _route("This document", {"200": _json({"type": "object"})})},
         },
         "components": {"schemas": _schemas()},

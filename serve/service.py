@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from container.errors import ArtifactError, Overloaded, PlatformError
 from serve import documents
 from serve.batching import Batcher, Item
+from serve.metrics import Metrics
 from serve.predictor import CTranslate2Predictor, Translation
 from serve.settings import Settings
 
@@ -28,6 +29,7 @@ class Service:
         on_failure: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self.settings = settings
+        self.metrics = Metrics()
         self._on_failure = on_failure
         self._slots = threading.BoundedSemaphore(settings.max_requests)
         self._batcher: Batcher | None = None
@@ -41,7 +43,8 @@ class Service:
             self._on_failure(self._failure)
             return
         predictor, settings = loading.result(), self.settings
-        self._batcher = Batcher(predictor, predictor.threads, settings.batch_tokens, settings.max_waiting)
+        limits = predictor.threads, settings.batch_tokens, settings.max_waiting
+        self._batcher = Batcher(predictor, *limits, self.metrics)
 
     def check(self) -> None:
         """Raise what keeps this process from translating, if anything does. Takes no lock: /ping calls it."""
@@ -73,6 +76,10 @@ class Service:
         self.check()
         assert self._batcher is not None  # what check() has just made sure of
         return documents.translate(items, self._batcher, until)
+
+    def waiting(self) -> int:
+        """Sentences that wait for the engine, about."""
+        return self._batcher.waiting() if self._batcher else 0
 
     def close(self) -> None:
         """Wait for what runs; the process ends after this."""
