@@ -127,4 +127,6 @@ def write_failure(path: Path, error: BaseException) -> None:
         trace = "".join(traceback.format_exception(error))
         text = f"{text}\n{trace}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode("utf-8")[:FAILURE_LIMIT].decode("utf-8", errors="ignore").encode("utf-8"))
+    path.write_bytes(
+        text.encode("utf-8", errors="backslashreplace")[:FAILURE_LIMIT].decode("utf-8", errors="ignore").encode("utf-8")
+    )

@@ -80,7 +80,8 @@ def checkpoint_folder(paths: Paths) -> Path:
         return paths.checkpoints
     except ValueError:
         raise ChannelError(f"{paths.checkpoint_config} is not valid JSON: check the job's CheckpointConfig.") from None
-    return Path(config.get("LocalPath") or paths.checkpoints)
+    local_path = config.get("LocalPath") if isinstance(config, dict) else None
+    return Path(local_path or paths.checkpoints)
 
 
 def remove_checkpoints(folder: Path) -> int:

@@ -128,7 +128,8 @@ def split(
         for component in ranked:
             if taken >= wanted:
                 break
-            if component not in part_of:
+            # A component larger than the part itself (thousands of ways to say "Yes.") stays in training.
+            if component not in part_of and len(members[component]) <= max(1, wanted - taken):
                 part_of[component] = part
                 taken += len(members[component])
 

@@ -75,7 +75,9 @@ def parity_with_keras(prepared: Prepared, fitted: Fitted, hp: Hyperparameters, e
     """Largest difference in log-probability of a token between the float32 export and the Keras model in float32."""
     corpus = prepared.corpus
     pairs = (corpus.test + corpus.validation or corpus.train)[:PARITY_SENTENCES]
-    encoded, _ = encode(pairs, prepared.tokenizer, hp.max_len)
+    encoded, too_long = encode(pairs, prepared.tokenizer, hp.max_len)
+    if too_long == len(pairs):  # held-out pairs are not cut at max_len as the training pairs are
+        encoded, _ = encode(corpus.train[:PARITY_SENTENCES], prepared.tokenizer, hp.max_len)
     fitted.evaluator.load(fitted.weights)
     ours, source_pieces, target_pieces = [], [], []
     for start in range(0, len(encoded), 32):

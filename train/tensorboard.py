@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 import tensorflow as tf
@@ -31,8 +32,13 @@ class EventLog:
     """Writes each metrics line as scalars at its update; a line without one (test scores) is at the last update."""
 
     def __init__(self, folder: Path) -> None:
-        self._writer = tf.summary.create_file_writer(str(folder))
+        self._folder = folder
         self._step = 0
+
+    @cached_property
+    def _writer(self) -> tf.summary.SummaryWriter:
+        """Made with the first line, not before: a job that is refused leaves no file."""
+        return tf.summary.create_file_writer(str(self._folder))
 
     def __call__(self, values: Mapping[str, float]) -> None:
         self._step = int(values.get("step", self._step))

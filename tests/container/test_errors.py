@@ -90,6 +90,12 @@ def raised(error: Exception) -> Exception:
         return caught
 
 
+def test_a_file_name_that_is_not_utf8_still_leaves_a_failure(tmp_path: Path) -> None:
+    path = tmp_path / "failure"
+    write_failure(path, ChannelError("/data/caf\udce9.tsv is empty"))
+    assert path.read_text() == "ChannelError: /data/caf\\udce9.tsv is empty"
+
+
 def test_the_users_failure_is_one_sentence(tmp_path: Path) -> None:
     text = failure(tmp_path, raised(ChannelError("a.tsv, line 3, has one column.")))
     assert text == "ChannelError: a.tsv, line 3, has one column."
