@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Resolve pyproject.toml into the two locks: runtime.txt (the image, `make demo`) and test.txt (all the rest).
-# Universal: one file holds the hashes for every platform and Python 3.11 to 3.13. No index host is written.
-# Usage: requirements/lock.sh            write both
+# Resolve pyproject.toml into the locks: runtime.txt (the image, `make demo`), test.txt (all the rest), gpu.txt
+# (the image with ACCELERATOR=gpu) and sdk-v3.txt (SageMaker SDK v3, which cannot live beside v2).
+# Universal but for gpu.txt, which is for the image alone: one file holds the hashes for every platform and
+# Python 3.11 to 3.13. No index host is written.
+# Usage: requirements/lock.sh            write all
 #        requirements/lock.sh --prove    only show that what is locked resolves on each of the three Pythons
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,4 +27,8 @@ else
   resolve "${everywhere[@]}" --extra train --extra serve --extra aws --extra test --output-file requirements/test.txt
   resolve "${everywhere[@]}" --extra train --extra serve --constraint requirements/test.txt \
     --output-file requirements/runtime.txt
+  # The GPU image: both TensorFlows would write into one folder, so the one for the CPU is left out.
+  resolve --python-version 3.11 --python-platform x86_64-manylinux_2_28 --extra train --extra serve --extra gpu \
+    --constraint requirements/runtime.txt --no-emit-package tensorflow-cpu --output-file requirements/gpu.txt
+  resolve "${everywhere[@]}" --extra sdk-v3 --output-file requirements/sdk-v3.txt
 fi

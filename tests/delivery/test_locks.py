@@ -1,4 +1,4 @@
-"""The locks: every package with its hashes, no index named, one version of each, and good for each Python we promise."""
+"""The locks: every package with its hashes, no index named, one version of each, good for each Python we promise."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 LOCKS = ["runtime.txt", "test.txt"]
+ALL_LOCKS = [*LOCKS, "gpu.txt", "sdk-v3.txt"]
 PINNED = re.compile(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", re.MULTILINE | re.IGNORECASE)
 
 
@@ -16,14 +17,14 @@ def text_of(repo: Path, lock: str) -> str:
     return (repo / "requirements" / lock).read_text()
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", ALL_LOCKS)
 def test_every_package_is_pinned_with_a_hash(repo: Path, lock: str) -> None:
     entries = re.split(r"\n(?=\S)", re.sub(r"^\s*#.*\n", "", text_of(repo, lock), flags=re.MULTILINE).strip())
     assert len(entries) > 50
     assert [entry for entry in entries if not PINNED.match(entry) or "--hash=sha256:" not in entry] == []
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", ALL_LOCKS)
 def test_no_index_host_is_named(repo: Path, lock: str) -> None:
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links|--trusted-host", text_of(repo, lock))
 
@@ -31,6 +32,16 @@ def test_no_index_host_is_named(repo: Path, lock: str) -> None:
 def test_the_image_and_the_tests_agree_on_every_version(repo: Path) -> None:
     runtime, test = (set(PINNED.findall(text_of(repo, lock))) for lock in LOCKS)
     assert runtime <= test
+
+
+def test_the_gpu_image_has_the_versions_of_the_cpu_image(repo: Path) -> None:
+    """All but TensorFlow's own name; one TensorFlow, since two would write into one folder."""
+    cpu, gpu = (dict(PINNED.findall(text_of(repo, lock))) for lock in ("runtime.txt", "gpu.txt"))
+    assert "tensorflow-cpu" not in gpu
+    assert gpu["tensorflow"] == cpu["tensorflow-cpu"]
+    assert {name for name in gpu.keys() - cpu.keys() if not name.startswith("nvidia-")} == set()
+    shared = set(PINNED.findall(text_of(repo, "runtime.txt")))  # some have a version for each Python
+    assert {pair for pair in gpu.items() if pair[0] in cpu} <= shared
 
 
 def test_both_locks_resolve_on_each_supported_python(repo: Path) -> None:
