@@ -2,10 +2,11 @@
 # Set up a fresh Debian or Ubuntu machine that has Python and make: what the system lacks, then .venv from a lock.
 #   setup.sh runtime    to train and serve
 #   setup.sh test       to run the tests too
+#   setup.sh sdk-v3     .venv-v3 with the SageMaker SDK v3, which cannot live beside v2 (1 GB, three minutes)
 # Does only what is missing, so a second call takes no time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-what=${1:?usage: setup.sh runtime|test}
+what=${1:?usage: setup.sh runtime|test|sdk-v3}
 python=${PYTHON:-python3}
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -39,10 +40,12 @@ fi
 
 lock=requirements/$what.txt
 digest=$(sha256sum "$lock" | cut -d' ' -f1)
-stamp=.venv/installed-$what
+venv=.venv
+[[ $what != sdk-v3 ]] || venv=.venv-v3
+stamp=$venv/installed-$what
 if [[ ! -f $stamp || $(<"$stamp") != "$digest" ]]; then
-  say "installing the packages of $lock into .venv (one or two minutes)"
-  [[ -x .venv/bin/python ]] || "$python" -m venv .venv
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+  say "installing the packages of $lock into $venv (one to three minutes)"
+  [[ -x $venv/bin/python ]] || "$python" -m venv "$venv"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
   echo "$digest" >"$stamp"
 fi
