@@ -90,6 +90,14 @@ class UnsupportedMediaType(UserError):
     kind = Kind(exit_code=2, status=415, code="unsupported_media_type")
 
 
+class NotLoaded(UserError):
+    """A model cannot be loaded beside the others: its name is in use (409), or memory is (507)."""
+
+    def __init__(self, message: str, *, memory: bool = False) -> None:
+        super().__init__(message)
+        self.kind = Kind(2, 507, "out_of_memory") if memory else Kind(2, 409, "already_loaded")
+
+
 class Overloaded(PlatformError):
     """The queue is full or the server is draining; worth another try after `retry_after` seconds."""
 

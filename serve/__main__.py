@@ -52,7 +52,8 @@ def main() -> int:
         settings = Settings.from_environment()
         nginx = find_nginx(os.pathsep.join((os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS)))
         check_port(settings.port)
-        open_artifact(Paths.from_environment().model)
+        if not settings.multi_model:  # models come later, by POST /models
+            open_artifact(Paths.from_environment().model)
         with run_folder() as folder:
             supervise(start_gunicorn(folder), start_nginx(nginx, folder, settings), signals)
     except NmtError as error:

@@ -7,7 +7,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +23,7 @@ from serve.metrics import Metrics
 from serve.openapi import document
 from serve.predictor import Translation
 from serve.service import Service
+from serve.settings import Settings
 
 log = logging.getLogger("serve")
 
@@ -31,11 +32,8 @@ ECHOED = ("X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id",
 
 
 def create_app(service: Service) -> Flask:
-    """The WSGI application over `service`: the routes, JSON errors, one log line a request."""
-    app = Flask("serve", static_folder=None)
-    settings = service.settings
-    max_body = settings.max_body_mb * 2**20
-    app.config["MAX_CONTENT_LENGTH"] = max_body or None
+    """The WSGI application over `service`, the one model of this process."""
+    app = new_app(service.settings, service.metrics, service.waiting)
 
     @app.route("/ping", methods=["GET", "POST"])  # HEAD comes with GET
     def ping() -> Response:
@@ -45,18 +43,15 @@ def create_app(service: Service) -> Flask:
     @app.post("/invocations")
     def invocations() -> Response:
         with ExitStack() as held:
-            held.enter_context(service.slot())
-            media, charset = formats.content_type(request.headers.get("Content-Type", ""))
-            answer_in = formats.accepted(request.headers.get("Accept"), media)
-            packed = request.get_data(cache=False)
-            data = formats.unpacked(packed, (request.content_encoding or "").lower(), max_body)
-            parsed = formats.read(data, media, charset)
-            g.records = len(parsed.items)
-            if any(item.parameters.stream for item in parsed.items):
-                return _streamed(service.stream(parsed.items), held)
-            translations = service.translate(parsed.items, g.started + (settings.deadline_seconds or math.inf))
-            body = formats.write(parsed, translations, answer_in)
-        return Response(body, content_type=_with_charset(answer_in))
+            return answer(service, held)
+
+    return app
+
+
+def new_app(settings: Settings, metrics: Metrics, waiting: Callable[[], int]) -> Flask:
+    """An application with what all modes have: limits, description, metrics, JSON errors, one log line a request."""
+    app = Flask("serve", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_mb * 2**20 or None
 
     @app.get("/execution-parameters")
     def parameters_of_a_transform() -> Response:
@@ -68,16 +63,32 @@ def create_app(service: Service) -> Flask:
         return Response(json.dumps(document()), content_type=formats.JSON)
 
     @app.get("/metrics")
-    def metrics() -> Response:
-        text = service.metrics.text({"nmt_waiting_sentences": service.waiting()})
+    def prometheus() -> Response:
+        text = metrics.text({"nmt_waiting_sentences": waiting()})
         return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
 
     app.before_request(_start)
-    app.after_request(partial(_finish, service.metrics))
+    app.after_request(partial(_finish, metrics))
     app.register_error_handler(errors.NmtError, failed)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, failed)
     return app
+
+
+def answer(service: Service, held: ExitStack) -> Response:
+    """Translate the request at hand. `held` is what it occupies, until its last byte is out where it streams."""
+    settings = service.settings
+    held.enter_context(service.slot())
+    media, charset = formats.content_type(request.headers.get("Content-Type", ""))
+    answer_in = formats.accepted(request.headers.get("Accept"), media)
+    encoding = (request.content_encoding or "").lower()
+    data = formats.unpacked(request.get_data(cache=False), encoding, settings.max_body_mb * 2**20)
+    parsed = formats.read(data, media, charset)
+    g.records = len(parsed.items)
+    if any(item.parameters.stream for item in parsed.items):
+        return _streamed(service.stream(parsed.items), held)
+    translations = service.translate(parsed.items, g.started + (settings.deadline_seconds or math.inf))
+    return Response(formats.write(parsed, translations, answer_in), content_type=_with_charset(answer_in))
 
 
 def _streamed(translations: Iterator[Translation], held: ExitStack) -> Response:
@@ -108,8 +119,8 @@ def _refused(refusal: HTTPException) -> Response:
     """werkzeug's own refusals in our words; headers such as Allow stay."""
     here = f"{request.method} {request.path[:100]}"
     known: dict[int | None, errors.NmtError] = {
-        404: errors.NotFound(f"There is no {request.path[:100]} here: POST to /invocations, or GET /ping."),
-        405: errors.MethodNotAllowed(f"{here} is not possible: POST to /invocations, or GET /ping."),
+        404: errors.NotFound(f"There is no {request.path[:100]} here: GET /openapi.json lists what is."),
+        405: errors.MethodNotAllowed(f"{here} is not possible: the header Allow says what is."),
         413: errors.PayloadTooLarge("The body is larger than the limit: send fewer texts at a time."),
     }
     default: errors.NmtError = errors.UserError(f"The request could not be read: {refusal.name}.")

@@ -56,7 +56,7 @@ def shorten(sentence: str, sizes: Callable[[Sequence[str]], list[int]], room: in
     parts, start, used = [], 0, 0
     clause = 0  # the index behind the last clause mark in the second half of this part
     for index, count in enumerate(counts):
-        if used + count > room and index > start:
+        while used + count > room and index > start:
             stop = clause if clause > start else index
             parts.append(" ".join(words[start:stop]))
             start, used = stop, sum(counts[stop:index])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import ctranslate2
@@ -17,7 +18,6 @@ import sentencepiece
 
 from container import text as text_rules
 from container.artifact import Artifact, Decoding, open_artifact
-from container.paths import Paths
 from serve.alignment import Links, links
 from serve.machine import available_cpus
 from serve.parameters import Options, Parameters
@@ -184,6 +184,10 @@ class CTranslate2Predictor:
         decoded = iter(self.decode([s for s in sources if s.tokens], parameters.options(self.decoding)))
         return [next(decoded) if source.tokens else EMPTY for source in sources]
 
+    def close(self) -> None:
+        """Give the memory of the weights back; the predictor is of no use afterwards."""
+        self._translator.unload_model()
+
 
 def _is_unlearnt(piece: str) -> bool:
     """Whether a piece is one byte of a character that was not in the training text."""
@@ -200,8 +204,8 @@ def _normal(part: str) -> str:
     return part if part and part in PLACEHOLDERS else text_rules.normalise(part)
 
 
-def load(paths: Paths) -> CTranslate2Predictor:
-    """Open, check and load the model of `paths` and decode one sentence to its end: ready when it returns."""
-    predictor = CTranslate2Predictor(open_artifact(paths.model), available_cpus())
+def load(folder: Path) -> CTranslate2Predictor:
+    """Open, check and load the model in `folder` and decode one sentence to its end: ready when it returns."""
+    predictor = CTranslate2Predictor(open_artifact(folder), available_cpus())
     predictor.translate([WARM_UP], Parameters())
     return predictor

@@ -20,6 +20,7 @@ class Service:
     """Loads the model in a thread of its own, so that /ping answers 503 from the first moment.
 
     `load` returns only after a sentence has been decoded. `on_failure` is called with its exception.
+    Services of one process share its `slots` and `metrics`.
     """
 
     def __init__(
@@ -27,11 +28,14 @@ class Service:
         load: Callable[[], CTranslate2Predictor],
         settings: Settings,
         on_failure: Callable[[BaseException], None] = lambda error: None,
+        slots: threading.Semaphore | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self.settings = settings
-        self.metrics = Metrics()
+        self.metrics = metrics or Metrics()
         self._on_failure = on_failure
-        self._slots = threading.BoundedSemaphore(settings.max_requests)
+        self._slots = slots or threading.BoundedSemaphore(settings.max_requests)
+        self._predictor: CTranslate2Predictor | None = None
         self._batcher: Batcher | None = None
         self._failure: BaseException | None = None
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
@@ -42,9 +46,16 @@ class Service:
         if self._failure:
             self._on_failure(self._failure)
             return
-        predictor, settings = loading.result(), self.settings
+        self._predictor = predictor = loading.result()
+        settings = self.settings
         limits = predictor.threads, settings.batch_tokens, settings.max_waiting
         self._batcher = Batcher(predictor, *limits, self.metrics)
+
+    def wait_until_loaded(self) -> None:
+        """Wait for the model; raises what kept it from loading."""
+        self._loader.shutdown(wait=True)
+        if self._failure:
+            raise self._failure
 
     def check(self) -> None:
         """Raise what keeps this process from translating, if anything does. Takes no lock: /ping calls it."""
@@ -82,7 +93,9 @@ class Service:
         return self._batcher.waiting() if self._batcher else 0
 
     def close(self) -> None:
-        """Wait for what runs; the process ends after this."""
+        """Wait for what runs, then give the model's memory back; for when no more requests come."""
         self._loader.shutdown(wait=True)
         if self._batcher:
             self._batcher.close()
+        if self._predictor:
+            self._predictor.close()

@@ -21,6 +21,8 @@ class Settings:
     max_requests: requests answered at the same time; one more is told to come back.
     max_waiting: sentences that may wait for the engine before a further request is refused.
     batch_tokens: source tokens that go through the engine together.
+    multi_model: models come and go by /models; SageMaker sets SAGEMAKER_MULTI_MODEL in such endpoints.
+    models_memory_mb: MiB that all loaded models may take; 0 is half of the container's memory.
     """
 
     port: int = 8080
@@ -29,6 +31,8 @@ class Settings:
     max_requests: int = 256
     max_waiting: int = 8192
     batch_tokens: int = 1024
+    multi_model: bool = False
+    models_memory_mb: int = 0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -36,7 +40,7 @@ class Settings:
 
         A batch transform job (SAGEMAKER_BATCH=true) has neither limit unless it is given: SageMaker sets its own.
         """
-        transform = environment.get("SAGEMAKER_BATCH", "").lower() == "true"
+        transform = _is_true(environment, "SAGEMAKER_BATCH")
         body, deadline = (0, 0) if transform else (cls.max_body_mb, cls.deadline_seconds)
         return cls(
             port=_number(environment, "SAGEMAKER_BIND_TO_PORT", cls.port, 1, 65535),
@@ -45,11 +49,17 @@ class Settings:
             max_requests=_number(environment, "NMT_MAX_REQUESTS", cls.max_requests, 1, 900),
             max_waiting=_number(environment, "NMT_MAX_WAITING", cls.max_waiting, 1, 10_000_000),
             batch_tokens=_number(environment, "NMT_BATCH_TOKENS", cls.batch_tokens, 1, 1_000_000),
+            multi_model=_is_true(environment, "SAGEMAKER_MULTI_MODEL"),
+            models_memory_mb=_number(environment, "NMT_MODELS_MEMORY_MB", cls.models_memory_mb, 0, 10_000_000),
         )
 
     @property
     def threads(self) -> int:
         return self.max_requests + SPARE_THREADS
+
+
+def _is_true(environment: Mapping[str, str], name: str) -> bool:
+    return environment.get(name, "").lower() == "true"
 
 
 def _number(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

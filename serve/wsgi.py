@@ -13,6 +13,8 @@ from gunicorn.arbiter import Arbiter
 from container.errors import NmtError
 from container.paths import Paths
 from serve.app import create_app, log_to_stdout
+from serve.model_routes import create_multi_model_app
+from serve.models import Models
 from serve.predictor import load
 from serve.service import Service
 from serve.settings import Settings
@@ -23,7 +25,13 @@ log = logging.getLogger("serve")
 def application() -> Flask:
     """The application, its model loading in the background. Called in the worker, after the fork."""
     log_to_stdout()
-    service = Service(partial(load, Paths.from_environment()), Settings.from_environment(), end_worker)
+    paths, settings = Paths.from_environment(), Settings.from_environment()
+    if settings.multi_model:
+        models = Models(paths.base / "models", settings)
+        app = create_multi_model_app(models)
+        app.extensions["service"] = models
+        return app
+    service = Service(partial(load, paths.model), settings, end_worker)
     app = create_app(service)
     app.extensions["service"] = service
     return app

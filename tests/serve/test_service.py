@@ -11,7 +11,6 @@ from flask.testing import FlaskClient
 
 from container.artifact import Decoding
 from container.errors import ArtifactError
-from container.paths import Paths
 from serve.app import create_app
 from serve.predictor import CTranslate2Predictor, load
 from serve.service import Service
@@ -34,7 +33,7 @@ class Loading:
 
     def _load(self) -> CTranslate2Predictor:
         assert self.go.wait(SECONDS)
-        return load(Paths(self.base))
+        return load(self.base / "model")
 
     def _on_failure(self, error: BaseException) -> None:
         self.failure = error
