@@ -43,7 +43,7 @@ def cut(item: Item, rules: TextRules) -> Document:
     outer_gaps, whole = layout.split(item.text, rules.prefixes)
     gaps, texts = outer_gaps[:1], []
     for text, gap in zip(whole, outer_gaps[1:], strict=True):
-        parts = layout.shorten(normalise(text), rules.sizes, rules.room)
+        parts = [part[: rules.longest] for part in layout.shorten(normalise(text), rules.sizes, rules.room)]
         gaps += [*[" "] * (len(parts) - 1), gap]
         texts += parts
     glossary = item.parameters.glossary or {}

@@ -13,6 +13,7 @@ _BLANK = " \t\r\xa0\u3000"
 _CLAUSE_END = (",", ";", ":", "—", "–", ")", "…")
 
 # Four times the same, of 3 to 40 characters: what a model writes that has lost its way.
+_LOOKED_AT = 2000  # characters, the last of a translation: who has begun to go in circles goes on to the end
 _LOOP = re.compile(r"(.{3,40}?)\1{3,}")
 
 
@@ -68,4 +69,5 @@ def shorten(sentence: str, sizes: Callable[[Sequence[str]], list[int]], room: in
 
 def loops(translation: str, source: str) -> bool:
     """Whether the translation repeats itself and the source does not."""
-    return _LOOP.search(f"{translation} ") is not None and _LOOP.search(f"{source} ") is None
+    end, start = f"{translation} "[-_LOOKED_AT:], f"{source} "[:_LOOKED_AT]
+    return _LOOP.search(end) is not None and _LOOP.search(start) is None

@@ -23,6 +23,8 @@ from serve.machine import available_cpus
 from serve.parameters import Options, Parameters
 
 WARM_UP = "Hello."
+WORDS = 2048
+LONGEST_PIECE = 16  # characters; SentencePiece's own default
 PLACEHOLDERS = "".join(text_rules.PLACEHOLDERS)
 
 
@@ -73,6 +75,11 @@ class TextRules:
     sizes: Callable[[Sequence[str]], list[int]] = lambda words: [1 for _ in words]
     decoding: Decoding = field(default_factory=Decoding)
 
+    @property
+    def longest(self) -> int:
+        """Characters after which a single word has surely more tokens than there is room."""
+        return self.room * LONGEST_PIECE + 1
+
 
 class Predictor(Protocol):
     """An engine with its model. Safe to call from several threads at once."""
@@ -109,7 +116,7 @@ class CTranslate2Predictor:
             manifest.clean_up.non_breaking_prefixes or text_rules.default_prefixes(manifest.source_lang),
             manifest.placeholders,
             self._room,
-            lambda words: [len(pieces) for pieces in self._tokenizer.encode(list(words))],
+            self._sizes,
             self.decoding,
         )
         # intra_threads=1: the cores are used by sentences side by side, not by one matrix product.
@@ -119,6 +126,12 @@ class CTranslate2Predictor:
 
     def prepare(self, texts: Sequence[str]) -> list[Source]:
         return [self._prepare(text) for text in texts]
+
+    def _sizes(self, words: Sequence[str]) -> list[int]:
+        """Tokens of each word, few at a time: while the tokenizer works, no other thread does."""
+        shortened = [word[: self.rules.longest] for word in words]
+        groups = (shortened[start : start + WORDS] for start in range(0, len(words), WORDS))
+        return [len(pieces) for group in groups for pieces in self._tokenizer.encode(group)]
 
     def _prepare(self, text: str) -> Source:
         clean_up = self._clean_up  # `normalise` has been done; it would take the placeholders out
@@ -144,6 +157,8 @@ class CTranslate2Predictor:
             length_penalty=options.length_penalty,
             max_decoding_length=options.max_length,
             max_input_length=0,  # cut in `prepare`, where the caller is told
+            # With a beam, CTranslate2 4.8 gives some sentences of a batch another one's attention: one at a time then.
+            max_batch_size=1 if options.return_alignment else 0,
             return_scores=True,
             return_attention=options.return_alignment,
         )

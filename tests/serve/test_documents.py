@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -164,6 +166,18 @@ def test_a_text_without_end_is_not_cut_off(server: Server) -> None:
     first = server.invoke({"instances": [" ".join(["dog"] * 62)]}).json()["predictions"][0]["translation"]
     assert entry["translation"].startswith(first)
     assert len(entry["translation"]) > 5 * len(first)
+
+
+def test_a_word_without_end_is_cut_and_ping_still_answers(server: Server) -> None:
+    with ThreadPoolExecutor(1) as client:
+        answer = client.submit(server.invoke, b"a" * 2_000_000, "text/plain", Accept="application/jsonlines")
+        waits = []
+        while not answer.done():
+            started = time.monotonic()
+            assert server.ping() == 200
+            waits.append(time.monotonic() - started)
+    assert "only the first 62 were translated" in answer.result().json()["warning"]
+    assert max(waits, default=0) < 2
 
 
 def test_one_line_in_plain_text_stays_one(server: Server) -> None:
