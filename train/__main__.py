@@ -72,7 +72,7 @@ def run_job(hp: Hyperparameters, paths: Paths, stop: threading.Event) -> None:
         progress = Progress(hp, sinks=event_sinks(paths.tensorboard) if peers.cluster.is_chief else ())
         fitted = fit(prepared, hp, folder, start, progress, stop, peers, strategy)
         if peers.cluster.is_chief:
-            published = publish(prepared, fitted, hp, paths, progress, hurried=stop.is_set())
+            published = publish(prepared, fitted, hp, paths, progress, stop)
             progress.say(f"the model stands in {published.path}")
         peers.finish()
 

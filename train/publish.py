@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -37,10 +38,13 @@ def publish(
     hp: Hyperparameters,
     paths: Paths,
     progress: Progress,
-    *,
-    hurried: bool,
+    stop: threading.Event,
 ) -> artifact.Artifact:
-    """Export, check, score and write `/opt/ml/model`; then the metrics and the report in `/opt/ml/output/data`."""
+    """Export, check, score and write `/opt/ml/model`; then the metrics and the report in `/opt/ml/output/data`.
+
+    Once `stop` is set there are seconds left: from then on, fewer sentences are scored and the report is short.
+    """
+    stopped_early = stop.is_set()  # during training; later it only shortens what is left
     with artifact.staging(paths.model) as folder, tempfile.TemporaryDirectory() as scratch:
         float32 = Path(scratch)
         export_ctranslate2(fitted.weights, fitted.config, prepared.tokenizer, float32, quantization="float32")
@@ -57,17 +61,15 @@ def publish(
         (folder / artifact.WEIGHTS).write_bytes(
             save(fitted.weights, metadata={"config": json.dumps(asdict(fitted.config))})
         )
-        test_set = make_test_set(prepared.corpus.test, HURRIED_SOURCES if hurried else TEST_SOURCES)
-        scores, translations = _scores(
-            prepared, hp, folder / artifact.CTRANSLATE2, float32, test_set, progress, hurried
-        )
-        manifest = _manifest(prepared, fitted, hp, scores, parity, stopped=hurried)
+        test_set = make_test_set(prepared.corpus.test, HURRIED_SOURCES if stop.is_set() else TEST_SOURCES)
+        scores, translations = _scores(prepared, hp, folder / artifact.CTRANSLATE2, float32, test_set, progress, stop)
+        manifest = _manifest(prepared, fitted, hp, scores, parity, stopped=stopped_early)
         published = artifact.publish(folder, paths.model, manifest)
     paths.output_data.mkdir(parents=True, exist_ok=True)
     metrics = {"history": progress.history, "scores": {name: s.model_dump() for name, s in scores.items()}}
     write_atomically(paths.output_data / "metrics.json", json.dumps(metrics, indent=1).encode())
     job = FinishedJob(published, prepared, hp, progress.history, translations)
-    progress.say(f"the report stands in {write_report(paths.output_data, job, hurried=hurried)}")
+    progress.say(f"the report stands in {write_report(paths.output_data, job, hurried=stop.is_set())}")
     return published
 
 
@@ -100,7 +102,7 @@ def _scores(
     float32: Path,
     test_set: TestSet,
     progress: Progress,
-    hurried: bool,
+    stop: threading.Event,
 ) -> tuple[dict[str, Score], Translations | None]:
     if not test_set.sources:
         progress.say("there is no test part, so nothing is scored")
@@ -125,7 +127,7 @@ def _scores(
     translations = translations_of(model, test_set)
     scores = score(translations.hypotheses, test_set)
     progress.metrics(test_bleu=scores["bleu"].value, test_chrf=scores["chrf"].value)
-    if hp.quantization != "float32" and not hurried:
+    if hp.quantization != "float32" and not stop.is_set():
         few = make_test_set(prepared.corpus.test, COMPARED_SOURCES)
         lost = bleu_of(float32, few) - bleu_of(model, few)
         progress.say(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def test_a_model_that_fails_the_gate_leaves_the_older_one_as_it_was(
 
     monkeypatch.setattr(stage, "export_ctranslate2", damaged)
     with pytest.raises(AlgorithmError):
-        publish(short, fitted, hp, paths, Progress(hp, io.StringIO()), hurried=False)
+        publish(short, fitted, hp, paths, Progress(hp, io.StringIO()), threading.Event())
     assert [(entry.name, entry.read_text()) for entry in paths.model.iterdir()] == [("manifest.json", "the older one")]
 
 
@@ -83,7 +84,7 @@ def test_the_model_directory_is_whole_and_says_what_it_is(
 ) -> None:
     said = io.StringIO()
     progress = Progress(hp, said)
-    publish(short, fitted, hp, paths, progress, hurried=False)
+    publish(short, fitted, hp, paths, progress, threading.Event())
 
     artifact = open_artifact(paths.model, with_weights=True)  # every digest is checked
     on_disk = {str(file.relative_to(paths.model)) for file in paths.model.rglob("*") if file.is_file()}
@@ -111,7 +112,9 @@ def test_the_model_directory_is_whole_and_says_what_it_is(
 def test_the_published_weights_are_the_float32_averages(
     short: Prepared, fitted: Fitted, hp: Hyperparameters, paths: Paths
 ) -> None:
-    artifact = publish(short, fitted, hp, paths, Progress(hp, io.StringIO()), hurried=True)
+    stop = threading.Event()
+    stop.set()
+    artifact = publish(short, fitted, hp, paths, Progress(hp, io.StringIO()), stop)
     weights = load_file(artifact.weights)
     assert weights.keys() == fitted.weights.keys()
     assert all(np.array_equal(weights[name], fitted.weights[name]) for name in weights)
@@ -123,6 +126,6 @@ def test_without_a_test_part_nothing_is_scored(
 ) -> None:
     said = io.StringIO()
     untested = replace(prepared, corpus=replace(prepared.corpus, test=[]))
-    artifact = publish(untested, fitted, hp, paths, Progress(hp, said), hurried=False)
+    artifact = publish(untested, fitted, hp, paths, Progress(hp, said), threading.Event())
     assert artifact.manifest.scores == {}
     assert "there is no test part, so nothing is scored" in said.getvalue()
