@@ -60,7 +60,7 @@ def new_app(settings: Settings, metrics: Metrics, waiting: Callable[[], int]) ->
 
     @app.get("/openapi.json")
     def openapi() -> Response:
-        return Response(json.dumps(document()), content_type=formats.JSON)
+        return Response(json.dumps(document(settings.multi_model)), content_type=formats.JSON)
 
     @app.get("/metrics")
     def prometheus() -> Response:

@@ -15,23 +15,54 @@ _TEXTS = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"$ref": "#/c
 _PARAMETERS = {"$ref": "#/components/schemas/Parameters"}
 
 
-def document() -> dict[str, Any]:
+def document(multi_model: bool = False) -> dict[str, Any]:
     """The OpenAPI 3.1 document of the endpoint, as a JSON object."""
+    object_ = {"200": _json({"type": "object"})}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Translation endpoint", "version": "1"},
         "paths": {
-            "/ping": {"get": _route("Whether the model answers", {"200": {"description": "ready"}}, 503)},
-            "/invocations": {"post": _invocations()},
-            "/execution-parameters": {"get": _route("Limits for batch transform", {"200": _json({"type": "object"})})},
+            "/ping": {
+                "get": _route("Whether the model answers", {"200": {"description": "ready"}}, 503),
+                "post": _route("As GET", {"200": {"description": "ready"}}, 503),
+            },
+            **(_models() if multi_model else {"/invocations": {"post": _invocations()}}),
+            "/execution-parameters": {"get": _route("Limits for batch transform", object_)},
             "/metrics": {"get": _route("Counts and times for Prometheus", {"200": {"description": "text"}})},
-            "/openapi.json": {"get": _route("This document", {"200": _json({"type": "object"})})},
+            "/openapi.json": {"get": _route("This document", object_)},
         },
         "components": {"schemas": _schemas()},
     }
 
 
-def _invocations() -> dict[str, Any]:
+def _models() -> dict[str, Any]:
+    """The routes of a multi-model endpoint."""
+    text = {"type": "string"}
+    name = {"name": "name", "in": "path", "required": True, "schema": text}
+    token = {"name": "next_page_token", "in": "query", "schema": text}
+    wanted = {
+        "required": True,
+        "content": {JSON: {"schema": _object({"model_name": text, "url": text}, "model_name", "url")}},
+    }
+    object_ = {"200": _json({"type": "object"})}
+    return {
+        "/models": {
+            "post": {
+                **_route("Load a model", object_, 400, 409, 503, 507),
+                "requestBody": {"required": True, **wanted},
+            },
+            "get": {**_route("The loaded models", object_), "parameters": [token]},
+        },
+        "/models/{name}": {
+            "get": _route("Name and folder of a model", object_, 404),
+            "delete": _route("Unload a model", object_, 404),
+            "parameters": [name],
+        },
+        "/models/{name}/invoke": {"post": _invocations(404), "parameters": [name]},
+    }
+
+
+def _invocations(*more: int) -> dict[str, Any]:
     line = {"type": "string"}
     body = {
         JSON: {"schema": {"$ref": "#/components/schemas/Body"}},
@@ -44,7 +75,7 @@ def _invocations() -> dict[str, Any]:
         **{media: {"schema": line} for media in (JSON_LINES, TEXT, CSV)},
     }
     translated = {"200": {"description": "translations, in order", "content": answer}}
-    route = _route("Translate", translated, 400, 406, 413, 415, 503)
+    route = _route("Translate", translated, *more, 400, 406, 413, 415, 503)
     return {**route, "requestBody": {"required": True, "content": body}}
 
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import requests
+from flask import Flask
 
+from serve.app import create_app
+from serve.model_routes import create_multi_model_app
+from serve.models import Models
 from serve.openapi import document, parameters_table
 from serve.parameters import Parameters
+from serve.predictor import load
+from serve.service import Service
+from serve.settings import Settings
 from tests.serve.server import Server
 
 
@@ -34,7 +42,28 @@ def test_the_document_is_served_and_holds_every_parameter(server: Server) -> Non
     assert set(Parameters.model_fields) < set(schemas["Instance"]["oneOf"][1]["properties"])
 
 
+def routes(app: Flask) -> set[tuple[str, str]]:
+    """Path and method of each route, HEAD and OPTIONS aside, names in braces as OpenAPI has them."""
+    return {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def described(paths: dict[str, dict[str, object]]) -> set[tuple[str, str]]:
+    return {(path, method) for path, methods in paths.items() for method in methods if method != "parameters"}
+
+
+def test_every_route_is_in_the_document(base: Path) -> None:
+    service = Service(partial(load, base / "model"), Settings())
+    assert routes(create_app(service)) == described(document()["paths"])
+    service.close()
+    models = Models(base, Settings(multi_model=True))
+    assert routes(create_multi_model_app(models)) == described(document(multi_model=True)["paths"])
+
+
 def test_every_reference_in_the_document_leads_somewhere() -> None:
-    text = str(document())
+    text = str(document()) + str(document(multi_model=True))
     for name in re.findall(r"#/components/schemas/(\w+)", text):
         assert name in document()["components"]["schemas"]
