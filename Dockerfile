@@ -3,27 +3,37 @@
 # our program. A code change rebuilds and pushes the last one alone, which is well under a megabyte.
 # No BuildKit-only syntax, so that any builder of the last years does.
 
-FROM python:3.11-slim-bookworm AS packages
+# cpu, or gpu: TensorFlow with NVIDIA's CUDA libraries, which trains on a GPU and still runs without one.
+ARG ACCELERATOR=cpu
+
+FROM python:3.11-slim-bookworm AS tools
 RUN apt-get update \
     && apt-get install -y --no-install-recommends binutils \
     && rm -rf /var/lib/apt/lists/*
-COPY requirements/runtime.txt /tmp/runtime.txt
+
+FROM tools AS lock-cpu
+COPY requirements/runtime.txt /tmp/lock.txt
+
+FROM tools AS lock-gpu
+COPY requirements/gpu.txt /tmp/lock.txt
+
+FROM lock-${ACCELERATOR} AS packages
 # pip itself goes into the environment too: the SageMaker SDK v3 calls it for users' own requirements.
 RUN python3 -m venv --without-pip /opt/venv \
     && printf '%s\n' 'pip==26.3 --hash=sha256:f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13' > /tmp/pip.txt \
     && pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --require-hashes -r /tmp/pip.txt \
-    && /opt/venv/bin/python -m pip install --no-cache-dir --no-compile --require-hashes -r /tmp/runtime.txt \
+    && /opt/venv/bin/python -m pip install --no-cache-dir --no-compile --require-hashes -r /tmp/lock.txt \
     && /opt/venv/bin/python -m pip check
 # What no job reads: C++ headers, static libraries, libclang (TensorFlow names it and never loads it),
 # the packages' own tests, and the symbol tables of TensorFlow's libraries (those of other packages
 # break when they are stripped, as their wheels were patched after linking): 0.7 GB less.
 # Bytecode is compiled here because a read-only root cannot keep it; hashes instead of time stamps
-# inside it, so that two builds hold the same files.
+# inside it, so that two builds hold the same files (-f: also of what pip has compiled of itself).
 RUN cd /opt/venv/lib/python3*/site-packages \
-    && rm -rf tensorflow/include clang */tests/ numpy/*/tests/ matplotlib/mpl-data/sample_data \
+    && rm -rf tensorflow/include nvidia/*/include clang */tests/ numpy/*/tests/ matplotlib/mpl-data/sample_data \
     && find . -name '*.a' -delete \
     && find tensorflow -name '*.so*' -exec strip --strip-unneeded {} + \
-    && PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash . \
+    && PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash . \
     && /opt/venv/bin/python -c 'import ctranslate2, flask, gunicorn, keras, matplotlib.pyplot, sacrebleu, sentencepiece, tensorflow'
 
 FROM python:3.11-slim-bookworm AS program
@@ -38,10 +48,17 @@ RUN cd /opt/program \
     && chmod a+x container/bin/* \
     && PYTHONHASHSEED=0 python3 -m compileall -q --invalidation-mode checked-hash .
 
-FROM python:3.11-slim-bookworm
+FROM python:3.11-slim-bookworm AS base-cpu
 RUN apt-get update \
     && apt-get install -y --no-install-recommends nginx \
     && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log
+
+# The driver is the host's; these variables ask NVIDIA's container runtime to bring it in.
+FROM base-cpu AS base-gpu
+ENV NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
+
+FROM base-${ACCELERATOR}
 # The program folder is on PYTHONPATH and not under /opt/ml, which SageMaker mounts over.
 # Caches go to /tmp, the one place that is writable under every SageMaker mode.
 ENV PATH=/opt/program/container/bin:/opt/venv/bin:$PATH \
@@ -52,12 +69,22 @@ ENV PATH=/opt/program/container/bin:/opt/venv/bin:$PATH \
 WORKDIR /opt/program
 EXPOSE 8080
 COPY --from=packages /opt/venv /opt/venv
+# What is inside, with versions and licences: docker run --rm IMAGE cat /opt/sbom.cdx.json
+COPY requirements/sbom.py /opt/sbom.py
+RUN python3 /opt/sbom.py > /opt/sbom.cdx.json
 COPY --from=program /opt/program /opt/program
-# The capability label: in an endpoint of several containers each listens on a port of its own, and
-# CreateModel asks for this promise.
+# The capability labels are promises that CreateModel asks for: in an endpoint of several containers each
+# listens on a port of its own; a multi-model endpoint loads and unloads models by /models.
 LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true \
+      com.amazonaws.sagemaker.capabilities.multi-models=true \
       org.opencontainers.image.title="sagemaker-nmt-container" \
       org.opencontainers.image.description="Trains and serves a translation model on Amazon SageMaker" \
       org.opencontainers.image.licenses="GPL-3.0-only"
+# build_and_push.sh gives both: the tag, and the date of the commit rather than that of the build.
+ARG REVISION
+ARG CREATED
+LABEL org.opencontainers.image.revision=$REVISION \
+      org.opencontainers.image.created=$CREATED
+ENV NMT_REVISION=$REVISION
 # No ENTRYPOINT: SageMaker passes `train` or `serve` as the command; SDK v3 passes nothing to train.
 CMD ["train"]

@@ -34,7 +34,8 @@ lifecycle='{"rules": [{"rulePriority": 1, "description": "Expire images without 
   "action": {"type": "expire"}}]}'
 
 # Everything the image is built from.
-sources=(Dockerfile .dockerignore requirements/runtime.txt container train serve)
+sources=(Dockerfile .dockerignore requirements/runtime.txt requirements/gpu.txt requirements/sbom.py
+  container train serve)
 
 read_arguments() {
   while (($#)); do
@@ -148,7 +149,10 @@ find_pushed() { # IMAGE
 # SageMaker takes a single manifest and refuses an index, which is what buildx makes as soon as
 # attestations are added; the legacy builder makes none and knows no flag for it.
 build() { # IMAGE
-  local options=(--platform linux/amd64 --build-arg "ACCELERATOR=$accelerator" --tag "$1")
+  local created options
+  created=$(TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null) || created=''
+  options=(--platform linux/amd64 --build-arg "ACCELERATOR=$accelerator" --build-arg "REVISION=${1##*:}"
+    --build-arg "CREATED=$created" --tag "$1")
   if docker buildx version >/dev/null 2>&1; then
     docker buildx build --load --provenance=false --sbom=false "${options[@]}" . >&2
   else

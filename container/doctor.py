@@ -40,7 +40,7 @@ NO_LIMIT = 1 << 60  # cgroup v1 writes a number this large for "none"
 MEMORY_WANTED = 1 << 30  # bytes; TensorFlow and the smallest of models already take 0.8 GB
 SAGEMAKER_MODES = (
     ("training", f"input modes {', '.join(MODES)}; managed spot by checkpoints; many hosts; network isolation"),
-    ("inference", "real-time endpoints, also behind a port of SageMaker's choice; batch transform"),
+    ("inference", "real-time, streaming and multi-model endpoints, on a port of SageMaker's choice; batch transform"),
 )
 
 

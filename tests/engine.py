@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 # What the image is made of, as in the Dockerfile.
-SOURCES = ("Dockerfile", ".dockerignore", "requirements/runtime.txt", "container", "train", "serve")
+LOCKS = ("requirements/runtime.txt", "requirements/gpu.txt", "requirements/sbom.py")
+SOURCES = ("Dockerfile", ".dockerignore", *LOCKS, "container", "train", "serve")
 IMAGE_NAME = "sagemaker-nmt-test"
 
 
@@ -22,9 +23,7 @@ def docker(*arguments: str, timeout: float = 120, check: bool = True) -> subproc
     """Run the Docker client; a failure shows what it said."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=timeout)
     if check and done.returncode:
-        raise AssertionError(
-            f"docker {' '.join(arguments)}\nexit code {done.returncode}\n{done.stdout}{done.stderr}"
-        )
+        raise AssertionError(f"docker {' '.join(arguments)}\nexit code {done.returncode}\n{done.stdout}{done.stderr}")
     return done
 
 
@@ -77,9 +76,7 @@ class Containers:
         docker("run", "--detach", "--name", name, *options, self.image, *command)
         return name
 
-    def run(
-        self, *command: str, options: Sequence[str] = (), timeout: float = 300
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, options: Sequence[str] = (), timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """`docker run` to its end; the result holds exit code, stdout and stderr."""
         name = f"{IMAGE_NAME}-{uuid.uuid4().hex[:12]}"
         self.started.append(name)
@@ -111,9 +108,5 @@ def containers(image: str) -> Iterator[Containers]:
 
 def clean_environment(**more: str) -> Mapping[str, str]:
     """The environment without anything of AWS or SageMaker in it, and `more`."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("AWS_", "SAGEMAKER_", "ECR_"))
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEMAKER_", "ECR_"))}
     return {**kept, **more}

@@ -151,10 +151,13 @@ def test_a_missing_package_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_every_mode_of_the_table_is_there(repo: Path) -> None:
-    """What the table promises of inference: the routes of `serve`; the port, by its setting and the image's label."""
+    """What the table promises of inference: routes of `serve`, its settings, and the image's labels."""
     promised = dict(doctor.SAGEMAKER_MODES)
     assert "real-time" in promised["inference"]
     assert '"/invocations"' in (repo / "serve" / "app.py").read_text()
+    assert "_streamed(" in (repo / "serve" / "app.py").read_text()
+    assert '"/models/<opaque:name>/invoke"' in (repo / "serve" / "model_routes.py").read_text()
+    assert "multi-models=true" in (repo / "Dockerfile").read_text()
     assert "SAGEMAKER_BIND_TO_PORT" in (repo / "serve" / "settings.py").read_text()
     assert "accept-bind-to-port=true" in (repo / "Dockerfile").read_text()
 

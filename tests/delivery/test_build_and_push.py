@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -85,7 +86,8 @@ def project(repo: Path, tmp_path: Path, ecr_api: str) -> Iterator[Project]:
     for folder in ("container", "train", "serve", "requirements"):
         (root / folder).mkdir(parents=True)
         (root / folder / "__init__.py").touch()
-    (root / "requirements" / "runtime.txt").touch()
+    for name in ("runtime.txt", "gpu.txt", "sbom.py"):
+        (root / "requirements" / name).touch()
     (root / ".dockerignore").touch()
     (root / "Dockerfile").write_text(f"FROM scratch\nLABEL test={tmp_path}\nCOPY train /train\nCMD ['train']\n")
     shutil.copy(repo / "build_and_push.sh", root)
@@ -196,19 +198,22 @@ def test_dry_run_changes_nothing(project: Project, engine: None, registry: str, 
 @pytest.mark.docker
 def test_gpu_is_another_image_under_another_tag(project: Project, engine: None, registry: str) -> None:
     (project.root / "Dockerfile").write_text(
-        f"ARG ACCELERATOR=none\nFROM scratch\nARG ACCELERATOR\nLABEL test={project.label} accelerator=$ACCELERATOR\n"
-        "COPY train /train\n"
+        "FROM scratch\nARG ACCELERATOR\nARG REVISION\nARG CREATED\nCOPY train /train\n"
+        f"LABEL test={project.label} accelerator=$ACCELERATOR revision=$REVISION created=$CREATED\n"
     )
     project.git("commit", "--quiet", "--all", "--message", "labelled")
     for arguments in ((), ("--gpu",)):
         done = project.push(*arguments, "both", ECR_REGISTRY=registry)
         assert done.returncode == 0, done.stderr
     revision = project.git("rev-parse", "--short=12", "HEAD")
+    committed = datetime.fromisoformat(project.git("log", "-1", "--format=%cI"))
     tags = requests.get(f"http://{registry}/v2/both/tags/list", timeout=20).json()["tags"]
     assert sorted(tags) == [revision, f"{revision}-gpu"]
     for tag, accelerator in ((revision, "cpu"), (f"{revision}-gpu", "gpu")):
-        labels = docker("image", "inspect", "--format={{json .Config.Labels}}", f"{registry}/both:{tag}").stdout
-        assert json.loads(labels)["accelerator"] == accelerator
+        found = docker("image", "inspect", "--format={{json .Config.Labels}}", f"{registry}/both:{tag}").stdout
+        labels = json.loads(found)
+        assert (labels["accelerator"], labels["revision"]) == (accelerator, tag)
+        assert datetime.fromisoformat(labels["created"]) == committed, "the commit's date, not the build's"
 
 
 @pytest.mark.docker

@@ -79,9 +79,7 @@ def endpoint(image: str, trained: Job) -> Iterator[Endpoint]:
 def test_hardened_endpoint_translates_each_payload(repo: Path, endpoint: Endpoint, payload: str) -> None:
     body = (repo / "local_test" / "payloads" / payload).read_bytes()
     content_type = "application/json" if payload.endswith(".json") else "text/plain"
-    answer = requests.post(
-        f"{endpoint.url}/invocations", data=body, headers={"Content-Type": content_type}, timeout=60
-    )
+    answer = requests.post(f"{endpoint.url}/invocations", data=body, headers={"Content-Type": content_type}, timeout=60)
     assert answer.status_code == 200, answer.text
     if payload == "instances.json":
         assert len([item["translation"] for item in answer.json()["predictions"]]) == 2
@@ -93,9 +91,7 @@ def test_hardened_endpoint_translates_each_payload(repo: Path, endpoint: Endpoin
 
 def test_no_serving_process_has_tensorflow_in_memory(endpoint: Endpoint) -> None:
     """Looked up in the memory maps of every process, after a request has been answered."""
-    requests.post(
-        f"{endpoint.url}/invocations", json={"instances": ["Hello."]}, timeout=60
-    ).raise_for_status()
+    requests.post(f"{endpoint.url}/invocations", json={"instances": ["Hello."]}, timeout=60).raise_for_status()
     maps = docker("exec", endpoint.container, "bash", "-c", "cat /proc/[0-9]*/maps").stdout
     assert "libctranslate2" in maps, "the maps that were read are not those of the server"
     assert "libtensorflow" not in maps
@@ -112,9 +108,7 @@ def test_docker_stop_ends_with_exit_code_0(containers: Containers, trained: Job)
 
 def test_listens_where_a_multi_container_endpoint_says(containers: Containers, trained: Job) -> None:
     """The label is the promise that CreateModel asks for; SAGEMAKER_BIND_TO_PORT cashes it in."""
-    labels = json.loads(
-        docker("image", "inspect", "--format={{json .Config.Labels}}", containers.image).stdout
-    )
+    labels = json.loads(docker("image", "inspect", "--format={{json .Config.Labels}}", containers.image).stdout)
     assert labels["com.amazonaws.sagemaker.capabilities.accept-bind-to-port"] == "true"
     start(containers, trained.model, "--env=SAGEMAKER_BIND_TO_PORT=9123", port=9123)
 

@@ -31,9 +31,7 @@ def test_trains_as_any_user_on_a_read_only_root(containers: Containers, pairs: P
     open_artifact(job.model)
 
 
-def test_a_failing_job_leaves_its_reason_and_no_model(
-    containers: Containers, pairs: Path, tmp_path: Path
-) -> None:
+def test_a_failing_job_leaves_its_reason_and_no_model(containers: Containers, pairs: Path, tmp_path: Path) -> None:
     job = Job.create(tmp_path / "job", pairs, {**TOY, "epochs": "many"})
     done = job.run(containers)
     assert done.returncode == 2, done.stdout + done.stderr
