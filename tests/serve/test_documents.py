@@ -95,6 +95,7 @@ def test_the_hypothesis_that_keeps_the_symbols_is_taken(ask: Ask, engine: Upper)
     translation = ask("I am 25")
     assert (best(translation), translation.warning) == ("I AM 25", None)
     assert len(translation.hypotheses) == 1
+    assert "I am 25" not in engine.seen
 
 
 def test_a_lost_span_is_told_and_the_sentence_translated_without(ask: Ask, engine: Upper) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import requests
 
 from serve import formats
-from serve.predictor import Hypothesis, Translation
+from serve.app import create_app
+from serve.predictor import Hypothesis, Translation, load
+from serve.service import Service
+from serve.settings import Settings
 from tests.serve.server import DEADLINE, Server
 
 Start = Callable[..., Server]
@@ -41,6 +46,17 @@ def test_the_first_arrives_while_the_last_is_not_decoded_and_the_slot_is_free_ag
     assert server.invoke(["Hello!"]).status_code == 503  # the only slot is held: the rest is being translated
     assert len([*lines]) == 3000
     assert server.invoke(["Hello!"]).status_code == 200
+
+
+def test_nginx_is_told_not_to_gather_lines(base: Path) -> None:
+    service = Service(partial(load, base / "model"), Settings())
+    service.wait_until_loaded()
+    client = create_app(service).test_client()
+    streaming = client.post("/invocations", json={"inputs": "Hello!", "parameters": {"stream": True}})
+    assert streaming.headers["X-Accel-Buffering"] == "no"  # nginx keeps this header to itself
+    assert "X-Accel-Buffering" not in client.post("/invocations", json=["Hello!"]).headers
+    streaming.close()
+    service.close()
 
 
 def test_a_client_that_hangs_up_frees_its_slot(start: Start) -> None:
