@@ -1,7 +1,8 @@
 # Each line here is something a person could type. `make` alone lists what there is.
 # Everything runs in .venv, made from the locks in requirements/; nothing is installed into it by hand.
 
-DATA ?= sample        # sample | tatoeba | PATH.tsv
+# sample, tatoeba, or a TSV file of pairs
+DATA ?= sample
 PYTHON ?= python3
 IMAGE ?= sagemaker-nmt
 
@@ -9,6 +10,7 @@ IMAGE ?= sagemaker-nmt
 help:
 	@echo "make demo                 train on the embedded sample, serve it, translate ten sentences (5 minutes)"
 	@echo "make demo DATA=tatoeba    the same on the Tatoeba English-Spanish corpus (40 minutes)"
+	@echo "make serve                serve the model of the last demo on port 8080, until Ctrl-C"
 	@echo "make test                 every test; those that need Docker run where there is an engine"
 	@echo "make check                ruff, mypy, shellcheck"
 	@echo "make image                build the Docker image"
@@ -18,7 +20,11 @@ help:
 
 demo:
 	local_test/setup.sh runtime
-	.venv/bin/python -m local_test.demo --data $(DATA)
+	.venv/bin/python -m local_test.demo --data "$(DATA)"
+
+serve:
+	local_test/setup.sh runtime
+	PATH="$(CURDIR)/.venv/bin:$$PATH" SAGEMAKER_BASE_DIR="$(CURDIR)/build/demo/opt-ml" container/bin/serve
 
 test:
 	local_test/setup.sh test
