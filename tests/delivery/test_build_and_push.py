@@ -91,6 +91,11 @@ def project(repo: Path, tmp_path: Path, ecr_api: str) -> Iterator[Project]:
     (root / ".dockerignore").touch()
     (root / "Dockerfile").write_text(f"FROM scratch\nLABEL test={tmp_path}\nCOPY train /train\nCMD ['train']\n")
     shutil.copy(repo / "build_and_push.sh", root)
+    # The venv's own `aws` names its Python in the first line, which may hold no space; a venv's path may.
+    aws = tmp_path / "aws cli" / "aws"
+    aws.parent.mkdir()
+    aws.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m awscli "$@"\n')
+    aws.chmod(0o755)
     environment = clean_environment(
         AWS_ENDPOINT_URL=ecr_api,
         AWS_REGION="eu-west-1",
@@ -101,7 +106,7 @@ def project(repo: Path, tmp_path: Path, ecr_api: str) -> Iterator[Project]:
         AWS_SHARED_CREDENTIALS_FILE=os.devnull,
         DOCKER_CONFIG=str(tmp_path / "docker-config"),
         HOME=str(tmp_path),
-        PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        PATH=f"{aws.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
     )
     made = Project(root, environment, label=str(tmp_path))
     made.git("init", "--quiet")

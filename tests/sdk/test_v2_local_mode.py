@@ -55,7 +55,7 @@ def estimator(image: str, root: Path, output: str, port: int, **hyperparameters:
 
 @pytest.fixture
 def channel(repo: Path) -> str:
-    return (repo / "local_test" / "test_dir" / "input" / "data" / "training").as_uri()
+    return f"file://{repo / 'local_test' / 'test_dir' / 'input' / 'data' / 'training'}"
 
 
 def transform(job: Estimator, source: str, output: str) -> None:
@@ -74,7 +74,7 @@ def check_transformed(answer: str) -> None:
 def test_fit_deploy_predict_transform(
     image: str, channel: str, container_root: Path, tmp_path: Path, free_port: int
 ) -> None:
-    job = estimator(image, container_root, (tmp_path / "output").as_uri(), free_port)
+    job = estimator(image, container_root, f"file://{tmp_path / 'output'}", free_port)
     job.fit({"training": channel})
     with tarfile.open(tmp_path / "output" / "model.tar.gz") as archive:
         assert "manifest.json" in {name.removeprefix("./") for name in archive.getnames()}
@@ -89,7 +89,7 @@ def test_fit_deploy_predict_transform(
 
     (tmp_path / "batch").mkdir()
     (tmp_path / "batch" / "lines.txt").write_text(BATCH)
-    transform(job, (tmp_path / "batch").as_uri(), (tmp_path / "transformed").as_uri())
+    transform(job, f"file://{tmp_path / 'batch'}", f"file://{tmp_path / 'transformed'}")
     check_transformed((tmp_path / "transformed" / "lines.txt.out").read_text())
 
 
@@ -126,7 +126,7 @@ def test_a_failing_job_fails_the_fit_and_shows_and_leaves_its_reason(
     free_port: int,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    job = estimator(image, container_root, (tmp_path / "output").as_uri(), free_port, epochs="many")
+    job = estimator(image, container_root, f"file://{tmp_path / 'output'}", free_port, epochs="many")
     with pytest.raises(RuntimeError, match=r"(?i)exited with|exit code|Failed to run"):
         job.fit({"training": channel})
     assert "epochs must be a whole number, got 'many'" in "".join(capfd.readouterr())

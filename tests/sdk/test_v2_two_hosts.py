@@ -44,10 +44,10 @@ def test_two_hosts_train_one_model(
         instance_count=2,
         instance_type="local",
         sagemaker_session=session,
-        output_path=(tmp_path / "output").as_uri(),
+        output_path=f"file://{tmp_path / 'output'}",
         hyperparameters=TOY,
     )
-    job.fit({"training": (repo / "local_test" / "test_dir" / "input" / "data" / "training").as_uri()})
+    job.fit({"training": f"file://{repo / 'local_test' / 'test_dir' / 'input' / 'data' / 'training'}"})
 
     printed = "".join(capfd.readouterr())
     digests = dict(re.findall(r"(algo-\d)-\S*\s*\|.*weights_sha256=([0-9a-f]{64});", printed, re.MULTILINE))
