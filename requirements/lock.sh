@@ -7,6 +7,7 @@
 #        requirements/lock.sh --prove    only show that what is locked resolves on each of the three Pythons
 set -euo pipefail
 cd "$(dirname "$0")/.."
+export UV_SYSTEM_CERTS=true # as pip does: a company's own certificate authority is known to the system
 
 resolve() {
   .venv/bin/uv pip compile pyproject.toml --generate-hashes --no-header --no-emit-index-url --quiet "$@"

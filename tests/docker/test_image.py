@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.docker.job import Job
-from tests.engine import IMAGE_NAME, SOURCES, Containers, bind, docker
+from tests.engine import IMAGE_NAME, SOURCES, Containers, bind, docker, require_engine
 
 pytestmark = pytest.mark.docker
 
@@ -117,6 +117,7 @@ def test_labels_tell_licence_revision_and_date(image: str) -> None:
 @pytest.fixture
 def clone(repo: Path, tmp_path: Path) -> Path:
     """A copy of what the image is built from."""
+    require_engine()
     for source in SOURCES:
         target = tmp_path / "clone" / source
         target.parent.mkdir(parents=True, exist_ok=True)
