@@ -68,7 +68,8 @@ def fit(
     The chief validates, and writes checkpoints to `folder` at each epoch's end, every `checkpoint_seconds`, and
     at the end. Every host returns the same weights.
     """
-    identity = _identity(prepared, hp, start, peers)
+    planned = planned_steps(prepared.train, hp)
+    identity = _identity(prepared, hp, start, peers, planned)
     config = model_config(hp, prepared.tokenizer.get_piece_size(), identity["precision"])
     with strategy.scope():
         state = TrainState(Transformer(config, seed=hp.seed))
@@ -77,7 +78,7 @@ def fit(
     saver = _Saver(folder if peers.cluster.is_chief else None, state, identity, hp.checkpoint_seconds, progress)
 
     progress.say(f"{_size(state)} parameters, {config.precision}, warm-up of {identity['warmup']} updates")
-    progress.begin(planned_steps(prepared.train, hp), cursor.step, cursor.seconds)
+    progress.begin(planned, cursor.step, cursor.seconds)
     where = {"strategy": strategy, "rank": peers.cluster.rank}
     for result in run(state, prepared.train, hp, cursor, identity["warmup"], wants_stop=stop.is_set, **where):
         cursor = result.cursor
@@ -96,7 +97,7 @@ def fit(
 
 
 def _identity(
-    prepared: Prepared, hp: Hyperparameters, start: Checkpoint | Initial | None, peers: Peers
+    prepared: Prepared, hp: Hyperparameters, start: Checkpoint | Initial | None, peers: Peers, planned: int
 ) -> dict[str, Any]:
     """The run's identity with what is decided once for all its hosts and restarts: precision and warm-up."""
     identity = run_identity(prepared, hp)
@@ -105,7 +106,7 @@ def _identity(
         return start.run
     precision = fastest_precision() if hp.precision == "auto" else hp.precision
     identity["precision"] = peers.share(precision.encode()).decode()
-    identity["warmup"] = warmup_steps(hp, planned_steps(prepared.train, hp))
+    identity["warmup"] = warmup_steps(hp, planned)
     return identity
 
 
