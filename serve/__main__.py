@@ -105,7 +105,7 @@ def start_gunicorn(folder: Path) -> subprocess.Popen[bytes]:
 
 def _start_gunicorn(folder: Path, listener: int) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(filter(None, (str(PROGRAM), os.environ.get("PYTHONPATH"))))
-    # One thread for each matrix product: the engine's threads are the parallelism (see predictor.py).
+    # One thread for each matrix product: the engine's threads are the parallelism (see ctranslate2_engine.py).
     ours = {
         "NMT_RUN_DIR": str(folder),
         "NMT_LISTENER": str(listener),

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from container.artifact import CTRANSLATE2, TOKENIZER, find_model
 from container.errors import NotFound, NotLoaded, UserError
+from serve.engines import load
 from serve.machine import available_memory
 from serve.metrics import Metrics
-from serve.predictor import load
 from serve.service import Service
 from serve.settings import Settings
 

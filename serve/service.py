@@ -12,7 +12,7 @@ from container.errors import ArtifactError, Overloaded, PlatformError
 from serve import documents
 from serve.batching import Batcher, Item
 from serve.metrics import Metrics
-from serve.predictor import CTranslate2Predictor, Translation
+from serve.predictor import Predictor, Translation
 from serve.settings import Settings
 
 
@@ -25,7 +25,7 @@ class Service:
 
     def __init__(
         self,
-        load: Callable[[], CTranslate2Predictor],
+        load: Callable[[], Predictor],
         settings: Settings,
         on_failure: Callable[[BaseException], None] = lambda error: None,
         slots: threading.Semaphore | None = None,
@@ -35,13 +35,13 @@ class Service:
         self.metrics = metrics or Metrics()
         self._on_failure = on_failure
         self._slots = slots or threading.BoundedSemaphore(settings.max_requests)
-        self._predictor: CTranslate2Predictor | None = None
+        self._predictor: Predictor | None = None
         self._batcher: Batcher | None = None
         self._failure: BaseException | None = None
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self._loader.submit(load).add_done_callback(self._loaded)
 
-    def _loaded(self, loading: Future[CTranslate2Predictor]) -> None:
+    def _loaded(self, loading: Future[Predictor]) -> None:
         self._failure = loading.exception()
         if self._failure:
             self._on_failure(self._failure)

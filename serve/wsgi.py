@@ -13,9 +13,9 @@ from gunicorn.arbiter import Arbiter
 from container.errors import NmtError
 from container.paths import Paths
 from serve.app import create_app, log_to_stdout
+from serve.engines import load
 from serve.model_routes import create_multi_model_app
 from serve.models import Models
-from serve.predictor import load
 from serve.service import Service
 from serve.settings import Settings
 

@@ -10,11 +10,11 @@ import requests
 from flask import Flask
 
 from serve.app import create_app
+from serve.engines import load
 from serve.model_routes import create_multi_model_app
 from serve.models import Models
 from serve.openapi import document, parameters_table
 from serve.parameters import Parameters
-from serve.predictor import load
 from serve.service import Service
 from serve.settings import Settings
 from tests.serve.server import Server

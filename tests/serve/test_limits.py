@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 import requests
 
+from container.artifact import open_artifact
 from container.errors import Overloaded, PayloadTooLarge
 from serve.batching import Batcher, Item
+from serve.ctranslate2_engine import CTranslate2Predictor
 from serve.formats import unpacked
 from serve.machine import available_memory, execution_parameters
 from serve.parameters import Parameters
-from serve.predictor import CTranslate2Predictor, open_artifact
 from serve.settings import Settings
 from tests.serve.server import DEADLINE, Server
 

@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 from container.artifact import Decoding
 from container.errors import ArtifactError
 from serve.app import create_app
-from serve.predictor import CTranslate2Predictor, load
+from serve.engines import load
+from serve.predictor import Predictor
 from serve.service import Service
 from serve.settings import Settings
 from tests.serve.tiny_model import write_tiny_model
@@ -31,7 +32,7 @@ class Loading:
         self.service = Service(self._load, Settings(), self._on_failure)
         self.client: FlaskClient = create_app(self.service).test_client()
 
-    def _load(self) -> CTranslate2Predictor:
+    def _load(self) -> Predictor:
         assert self.go.wait(SECONDS)
         return load(self.base / "model")
 

@@ -12,7 +12,8 @@ import requests
 
 from serve import formats
 from serve.app import create_app
-from serve.predictor import Hypothesis, Translation, load
+from serve.engines import load
+from serve.predictor import Hypothesis, Translation
 from serve.service import Service
 from serve.settings import Settings
 from tests.serve.server import DEADLINE, Server

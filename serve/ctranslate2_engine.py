@@ -1,0 +1,86 @@
+"""The engine that serves by default: CTranslate2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ctranslate2
+import numpy as np
+
+from container.artifact import Artifact
+from serve.alignment import Links, links
+from serve.parameters import Options
+from serve.predictor import Hypothesis, Predictor, Source, Translation
+from serve.texts import Texts
+
+
+class CTranslate2Predictor(Predictor):
+    """CTranslate2 on CPU: one copy of the weights, `threads` sentences or batches decoded side by side.
+
+    It keeps the number format of the export (int8 unless training was told otherwise). Not fork-safe
+    (OpenNMT/CTranslate2 issue 539): create it in the process that uses it.
+    """
+
+    def __init__(self, artifact: Artifact, threads: int) -> None:
+        self.decoding = artifact.manifest.decoding
+        self.threads = threads
+        self._texts = Texts(artifact)
+        self.rules = self._texts.rules
+        # intra_threads=1: the cores are used by sentences side by side, not by one matrix product.
+        self._translator = ctranslate2.Translator(
+            str(artifact.ctranslate2), device="cpu", inter_threads=threads, intra_threads=1
+        )
+
+    def prepare(self, texts: Sequence[str]) -> list[Source]:
+        return self._texts.prepare(texts)
+
+    def decode(self, sources: Sequence[Source], options: Options) -> list[Translation]:
+        tokens = [list(source.tokens) for source in sources]
+        prefix = self._texts.target_pieces(options.prefix)
+        results = self._translator.translate_batch(
+            tokens,
+            target_prefix=[prefix] * len(sources) if prefix else None,
+            beam_size=options.beam_size,
+            num_hypotheses=options.num_hypotheses,
+            length_penalty=options.length_penalty,
+            max_decoding_length=options.max_length,
+            max_input_length=0,  # cut in `prepare`, where the caller is told
+            # With a beam, CTranslate2 4.8 gives some sentences of a batch another one's attention: one at a time then.
+            max_batch_size=1 if options.return_alignment else 0,
+            return_scores=True,
+            return_attention=options.return_alignment,
+        )
+        log_probs: list[list[float]] = [[]] * len(results)
+        if options.return_token_scores:
+            scored = self._translator.score_batch(tokens, [result.hypotheses[0] for result in results])
+            log_probs = [each.log_probs for each in scored]
+        together = zip(sources, results, log_probs, strict=True)
+        return [self._translation(*each, options) for each in together]
+
+    def _translation(
+        self, source: Source, result: ctranslate2.TranslationResult, log_probs: Sequence[float], options: Options
+    ) -> Translation:
+        best = result.hypotheses[0]
+        hypotheses = tuple(
+            Hypothesis(
+                self._texts.line(tokens),
+                score,
+                len(tokens),
+                self._links(source, tokens, result.attention[rank]) if options.return_alignment else (),
+                # the end of the sentence has a score of its own, and no piece
+                tuple(zip(tokens, log_probs, strict=False)) if rank == 0 else (),
+            )
+            for rank, (tokens, score) in enumerate(zip(result.hypotheses, result.scores, strict=True))
+        )
+        warning = source.warning
+        if warning is None and len(best) >= options.max_length:
+            warning = f"The translation was stopped at max_length, {options.max_length} tokens."
+        return Translation(hypotheses, warning)
+
+    def _links(self, source: Source, tokens: Sequence[str], attention: Sequence[Sequence[float]]) -> Links:
+        tag = len(self._texts.tag)  # attention to the language tag is to no word
+        rows = np.array(attention, dtype=float).reshape(len(tokens), -1)
+        return links(source.tokens[tag:], tokens, rows[:, tag : len(source.tokens)])
+
+    def close(self) -> None:
+        self._translator.unload_model()

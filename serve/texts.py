@@ -1,0 +1,79 @@
+"""The text side of a predictor, the same for every engine: clean-up and tokens going in, one line coming out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import sentencepiece
+
+from container import text as text_rules
+from container.artifact import Artifact
+from serve.predictor import Source, TextRules
+
+WORDS = 2048
+PLACEHOLDERS = "".join(text_rules.PLACEHOLDERS)
+
+
+class Texts:
+    """The tokenizer and the clean-up of a model."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        manifest = artifact.manifest
+        self.tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(artifact.tokenizer))
+        self.tag: tuple[str, ...] = manifest.source_tokens_prefix
+        self._clean_up = manifest.clean_up
+        self._room = max(1, manifest.decoding.max_source_length - len(self.tag) - 1)  # 1 for the end of sentence
+        self.rules = TextRules(
+            manifest.clean_up.non_breaking_prefixes or text_rules.default_prefixes(manifest.source_lang),
+            manifest.placeholders,
+            self._room,
+            self._sizes,
+            manifest.decoding,
+        )
+
+    def prepare(self, texts: Sequence[str]) -> list[Source]:
+        """See `Predictor.prepare`."""
+        return [self._prepare(text) for text in texts]
+
+    def target_pieces(self, text: str) -> list[str]:
+        """The tokens of a text in the target language; none of an empty one."""
+        return self.tokenizer.encode(text, out_type=str)
+
+    def line(self, tokens: Sequence[str]) -> str:
+        """The text of target tokens: one line, whatever the model wrote."""
+        return _one_line(self.tokenizer.decode(list(tokens)))
+
+    def _sizes(self, words: Sequence[str]) -> list[int]:
+        """Tokens of each word, few at a time: while the tokenizer works, no other thread does."""
+        shortened = [word[: self.rules.longest] for word in words]
+        groups = (shortened[start : start + WORDS] for start in range(0, len(words), WORDS))
+        return [len(pieces) for group in groups for pieces in self.tokenizer.encode(group)]
+
+    def _prepare(self, text: str) -> Source:
+        clean_up = self._clean_up  # `normalise` has been done; it would take the placeholders out
+        clean = text_rules.drop_dots(text, clean_up.non_breaking_prefixes) if clean_up.clean_dots else text
+        if not clean:
+            return Source(())
+        pieces = self.tokenizer.encode(clean, out_type=str)
+        warning = None
+        if 2 * sum(_is_unlearnt(piece) for piece in pieces) > len(pieces):
+            warning = "Most of the text is in characters that the model has not learnt: do not trust the translation."
+        if len(pieces) > self._room:
+            warning = f"A word of the text has too many tokens; only the first {self._room} were translated."
+        return Source((*self.tag, *pieces[: self._room]), warning)
+
+
+def _is_unlearnt(piece: str) -> bool:
+    """Whether a piece is one byte of a character that was not in the training text."""
+    return piece.startswith("<0x")
+
+
+def _one_line(text: str) -> str:
+    """`normalise`, which keeps placeholders: a byte-fallback piece must not break the one line of an answer."""
+    words = ("".join(map(_normal, re.split(f"([{PLACEHOLDERS}])", word))) for word in text.split())
+    return " ".join(word for word in words if word)
+
+
+def _normal(part: str) -> str:
+    return part if part and part in PLACEHOLDERS else text_rules.normalise(part)
