@@ -13,9 +13,10 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
+from container.artifact import Decoding
 from container.errors import Overloaded
 from serve.metrics import Metrics
 from serve.parameters import Options, Parameters
@@ -24,10 +25,25 @@ from serve.predictor import EMPTY, WARM_UP, Predictor, Source, Translation
 
 @dataclass(frozen=True)
 class Item:
-    """One text of a request with the parameters that hold for it."""
+    """One text of a request with the parameters that hold for it.
+
+    opening: what the translation must begin with in the place of `parameters.prefix`; it may hold placeholders.
+    alternatives: how many translations that part behind the opening are wanted, in the place of a beam's best.
+    """
 
     text: str
     parameters: Parameters
+    opening: str | None = None
+    alternatives: int = 0
+
+    def options(self, decoding: Decoding) -> Options:
+        """How the engine is to decode it."""
+        options = self.parameters.options(decoding)
+        if self.opening is not None:
+            options = replace(options, prefix=self.opening)
+        if self.alternatives:
+            options = replace(options, alternatives=True, num_hypotheses=self.alternatives)
+        return options
 
 
 class Job:
@@ -99,7 +115,7 @@ class Batcher:
         groups: dict[Options, list[tuple[int, Source]]] = {}
         for index, (item, source) in enumerate(zip(items, sources, strict=True)):
             if source.tokens:
-                options = item.parameters.options(self._predictor.decoding)
+                options = item.options(self._predictor.decoding)
                 groups.setdefault(options, []).append((index, source))
         jobs = [Job(options, entries) for options, entries in groups.items()]
         self._submit(jobs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import ctranslate2
 import numpy as np
@@ -49,13 +50,35 @@ class CTranslate2Predictor(Predictor):
             max_batch_size=1 if options.return_alignment else 0,
             return_scores=True,
             return_attention=options.return_alignment,
+            return_alternatives=options.alternatives,
         )
         log_probs: list[list[float]] = [[]] * len(results)
         if options.return_token_scores:
             scored = self._translator.score_batch(tokens, [result.hypotheses[0] for result in results])
             log_probs = [each.log_probs for each in scored]
         together = zip(sources, results, log_probs, strict=True)
-        return [self._translation(*each, options) for each in together]
+        translations = [self._translation(*each, options) for each in together]
+        return self._scored_whole(tokens, results, translations, options) if options.alternatives else translations
+
+    def _scored_whole(
+        self,
+        sources: Sequence[list[str]],
+        results: Sequence[ctranslate2.TranslationResult],
+        translations: Sequence[Translation],
+        options: Options,
+    ) -> list[Translation]:
+        """With the scores of whole translations: CTranslate2 gives alternatives without the prefix and the length."""
+        pairs = [(source, each) for source, result in zip(sources, results, strict=True) for each in result.hypotheses]
+        scored = iter(self._translator.score_batch(*map(list, zip(*pairs, strict=True))))
+
+        def score() -> float:
+            log_probs = next(scored).log_probs[: options.max_length]  # who stopped there wrote no end of sentence
+            return float(sum(log_probs)) / len(log_probs) ** options.length_penalty
+
+        return [
+            replace(each, hypotheses=tuple(replace(one, score=score()) for one in each.hypotheses))
+            for each in translations
+        ]
 
     def _translation(
         self, source: Source, result: ctranslate2.TranslationResult, log_probs: Sequence[float], options: Options

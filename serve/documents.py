@@ -10,23 +10,15 @@ from itertools import islice
 
 from container.text import normalise
 from serve import layout
-from serve.alignment import widen
+from serve.alternatives import find_alternatives
 from serve.batching import Batcher, Item
 from serve.predictor import EMPTY, Hypothesis, TextRules, Translation
-from serve.spans import Masked, mask
+from serve.sentences import Sentence, translate_sentences
+from serve.spans import mask
 
 SHOWN_WARNINGS = 3
 STREAM_GROUP = 64  # sentences
-LOOPS = "The translation repeats itself: do not trust it."
 NOTHING_LEFT = "Nothing of the text was left after clean-up."
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """One sentence of a text, normalised, with its parameters; and as it is translated, spans masked."""
-
-    item: Item
-    masked: Masked
 
 
 @dataclass(frozen=True)
@@ -60,7 +52,15 @@ def translate(items: Sequence[Item], batcher: Batcher, until: float = math.inf) 
     documents = [cut(item, batcher.rules) for item in items]
     sentences = [sentence for document in documents for sentence in document.sentences]
     done = iter(translate_sentences(sentences, batcher, until))
-    return [put_together(document, [next(done) for _ in document.sentences]) for document in documents]
+    answers = []
+    for document in documents:
+        parts = [next(done) for _ in document.sentences]
+        whole = put_together(document, parts)
+        if document.item.parameters.alternatives_at is not None:
+            alternatives = find_alternatives(document.gaps, document.sentences, parts, batcher, until)
+            whole = replace(whole, alternatives=alternatives)
+        answers.append(whole)
+    return answers
 
 
 def stream(items: Sequence[Item], batcher: Batcher, seconds: float = math.inf) -> Iterator[Translation]:
@@ -74,68 +74,6 @@ def stream(items: Sequence[Item], batcher: Batcher, seconds: float = math.inf) -
     while group := list(islice(sentences, size)):
         yield from translate_sentences(group, batcher, time.monotonic() + seconds)
         size = min(2 * size, STREAM_GROUP)
-
-
-def translate_sentences(sentences: Sequence[Sentence], batcher: Batcher, until: float) -> list[Translation]:
-    """Translate sentences, in order; one whose protected spans get lost, again without protection."""
-    first = batcher.translate([_protected(sentence, batcher.rules) for sentence in sentences], until)
-    answers = [_filled(sentence, translation) for sentence, translation in zip(sentences, first, strict=True)]
-    lost = [index for index, answer in enumerate(answers) if answer is None]
-    second = batcher.translate([sentences[index].item for index in lost], until) if lost else []
-    for index, translation in zip(lost, second, strict=True):
-        answers[index] = _told(sentences[index], translation)
-    return [answer or EMPTY for answer in answers]
-
-
-def _protected(sentence: Sentence, rules: TextRules) -> Item:
-    parameters = sentence.item.parameters
-    if sentence.masked.spans:  # any hypothesis of the beam may be the one that keeps the symbols
-        width = parameters.options(rules.decoding).beam_size
-        parameters = parameters.model_copy(update={"num_hypotheses": width})
-    return Item(sentence.masked.text, parameters)
-
-
-def _filled(sentence: Sentence, translation: Translation) -> Translation | None:
-    """The hypotheses that kept every symbol, spans in their places; None when there is none."""
-    masked = sentence.masked
-    kept = [each for each in translation.hypotheses if masked.kept_by(each.text)]
-    if not kept:
-        return None
-    filled = tuple(_fill(each, masked) for each in kept[: sentence.item.parameters.num_hypotheses])
-    too_many = masked.left_out and f"{_shown(masked.left_out)} could not be protected: check the translation."
-    return Translation(filled, _doubts(sentence, translation, too_many or None))
-
-
-def _doubts(sentence: Sentence, translation: Translation, found: str | None) -> str | None:
-    """What was `found`, what the engine says, and whether the translation goes in circles."""
-    circles = LOOPS if layout.loops(translation.hypotheses[0].text, sentence.item.text) else None
-    return " ".join(filter(None, (found, translation.warning, circles))) or None
-
-
-def _fill(hypothesis: Hypothesis, masked: Masked) -> Hypothesis:
-    source = [len(masked.fill_source(word).split()) for word in masked.text.split()]
-    target = [len(masked.fill(word).split()) for word in hypothesis.text.split()]
-    return replace(
-        hypothesis,
-        text=masked.fill(hypothesis.text),
-        alignment=widen(hypothesis.alignment, source, target),
-        token_scores=tuple((masked.fill(token), score) for token, score in hypothesis.token_scores),
-    )
-
-
-def _told(sentence: Sentence, translation: Translation) -> Translation:
-    """A translation made without protection, and which spans it really lost."""
-    best = translation.hypotheses[0].text
-    lost = [span.target for span in sentence.masked.spans if span.target not in best]
-    lost += [text for text in sentence.masked.left_out if text not in best]
-    found = f"The model did not carry over {_shown(lost)}: check the translation." if lost else None
-    unmasked = Masked(sentence.item.text)
-    hypotheses = tuple(_fill(each, unmasked) for each in translation.hypotheses)
-    return Translation(hypotheses, _doubts(sentence, translation, found))
-
-
-def _shown(spans: Sequence[str]) -> str:
-    return ", ".join(map(repr, spans[:SHOWN_WARNINGS])) + (", …" if len(spans) > SHOWN_WARNINGS else "")
 
 
 def put_together(document: Document, translations: Sequence[Translation]) -> Translation:

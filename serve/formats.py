@@ -215,6 +215,10 @@ def _entry(item: Item, translation: Translation, name: str) -> dict[str, Any]:
         entry["token_scores"] = [{"token": token, "score": score} for token, score in best.token_scores]
     if item.parameters.return_alignment:
         entry["alignment"] = [list(link) for link in best.alignment]
+    if item.parameters.alternatives_at is not None:
+        entry["alternatives"] = [
+            {"word": each.word, "translation": each.text, "score": each.score} for each in translation.alternatives
+        ]
     if translation.warning:
         entry["warning"] = translation.warning
     return entry

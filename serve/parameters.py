@@ -28,6 +28,7 @@ class Options:
     prefix: str = ""
     return_alignment: bool = False
     return_token_scores: bool = False
+    alternatives: bool = False  # hypotheses that part at the first token behind the prefix, not those of a beam
 
 
 class Parameters(BaseModel):
@@ -51,6 +52,10 @@ class Parameters(BaseModel):
         default=False, description="answer `[source word, target word]` pairs, counted from 0, split at white space"
     )
     prefix: str | None = Field(default=None, max_length=1000, description="what the translation must begin with")
+    alternatives_at: int | None = Field(
+        default=None, ge=0, le=100_000, description="word of the translation, counted from 0, to answer other words for"
+    )
+    num_alternatives: int = Field(default=5, ge=1, le=MAX_BEAM, description="words to answer at `alternatives_at`")
     glossary: dict[Term, Annotated[str, Field(max_length=200)]] | None = Field(
         default=None, max_length=1000, description="terms of the source and how each must be translated"
     )

@@ -41,11 +41,21 @@ class Hypothesis:
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """Another word at a place of a translation, and the whole translation that it leads to."""
+
+    word: str
+    text: str
+    score: float
+
+
+@dataclass(frozen=True)
 class Translation:
     """What became of one text: hypotheses, best first, and a warning where the text is doubtful."""
 
     hypotheses: tuple[Hypothesis, ...]
     warning: str | None = None
+    alternatives: tuple[Alternative, ...] = ()
 
 
 EMPTY = Translation((Hypothesis("", 0.0),))  # an empty text stays empty, and surely so: log 1 = 0

@@ -52,6 +52,12 @@ class Masked:
             translation = translation.replace(span.symbol, span.target)
         return " ".join(translation.translate(_DROPPED).split())
 
+    def hide(self, translation: str) -> str:
+        """The part of a filled translation with symbols in the place of spans again; each span once, in order."""
+        for span in self.spans:
+            translation = _whole(span.target).sub(span.symbol, translation, count=1)
+        return translation
+
     def fill_source(self, text: str) -> str:
         """A part of the masked text as it was."""
         for span in self.spans:
@@ -76,6 +82,12 @@ def mask(sentence: str, symbols: Sequence[str], glossary: Mapping[str, str]) -> 
 
     text = _pattern(tuple(sorted(terms, key=len, reverse=True))).sub(symbol_of, sentence)
     return Masked(text, tuple(spans), tuple(left_out))
+
+
+def _whole(words: str) -> re.Pattern[str]:
+    """Finds `words` where no letter or digit goes on."""
+    before, after = r"(?<!\w)" if words[:1].isalnum() else "", r"(?!\w)" if words[-1:].isalnum() else ""
+    return re.compile(before + re.escape(words) + after)
 
 
 @lru_cache(maxsize=32)

@@ -13,9 +13,10 @@ from container.artifact import Decoding
 from container.text import PLACEHOLDERS
 from serve import documents
 from serve.batching import Batcher, Item
-from serve.documents import LOOPS, NOTHING_LEFT
+from serve.documents import NOTHING_LEFT
 from serve.parameters import Options, Parameters
 from serve.predictor import Hypothesis, Source, TextRules, Translation
+from serve.sentences import LOOPS
 from serve.spans import mask
 from tests.serve.server import Server
 
@@ -40,6 +41,9 @@ class Upper:
         self.seen.append(text)
         written = f"{options.prefix} {text.upper()}".strip()
         texts = ["".join(c for c in written if c not in self.lose(n)) for n in range(options.num_hypotheses)]
+        if options.alternatives:  # another word behind the prefix, then the text without its first words
+            rest = text.upper().split()[len(options.prefix.split()) + 1 :]
+            texts = [" ".join([options.prefix, f"W{n}", *rest]).strip() for n in range(options.num_hypotheses)]
         length = len(written.split())
         straight = tuple((word, word) for word in range(length))
         return Translation(tuple(Hypothesis(text, -1.0 - n, length, straight) for n, text in enumerate(texts)))
@@ -120,6 +124,23 @@ def test_symbols_that_the_model_makes_up_are_dropped() -> None:
 
 def test_a_prefix_opens_the_first_sentence_only(ask: Ask) -> None:
     assert best(ask("One. Two.", prefix="el ")) == "el ONE. TWO."
+
+
+def test_alternatives_keep_what_stands_before_them_and_all_around(ask: Ask) -> None:
+    translation = ask("- a b.\n\nC 25 dog e. F", glossary={"dog": "can grande"}, alternatives_at=7, num_alternatives=2)
+    assert best(translation) == "- A B.\n\nC 25 can grande E. F"
+    assert [(each.word, each.text) for each in translation.alternatives] == [
+        ("W0", "- A B.\n\nC 25 can grande W0 F"),
+        ("W1", "- A B.\n\nC 25 can grande W1 F"),
+    ]
+    inside = ask("- a b.\n\nC 25 dog e. F", glossary={"dog": "can grande"}, alternatives_at=6)
+    assert inside.alternatives == ()  # none that keeps the term
+
+
+def test_alternatives_behind_a_prefix(ask: Ask) -> None:
+    translation = ask("a b c", prefix="x y", alternatives_at=2, num_alternatives=1)
+    assert best(translation) == "x y A B C"
+    assert [each.text for each in translation.alternatives] == ["x y W0"]
 
 
 def test_alignment_counts_words_of_the_whole_text(ask: Ask) -> None:
