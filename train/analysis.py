@@ -180,7 +180,7 @@ class AttentionMap:
 def attention_maps(
     model: Artifact, tokenizer: sentencepiece.SentencePieceProcessor, sources: Sequence[str]
 ) -> list[AttentionMap]:
-    """Where the published model looks while it writes each token: the last layer's mean over its heads.
+    """Where the published model looks while it writes each token: the mean over the heads of the last layer but one.
 
     CTranslate2 leaves out the column of the end-of-sentence token that it added to the source itself, which
     often takes a third of the weight: the rows are scaled to sum to 1 again.

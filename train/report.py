@@ -221,7 +221,7 @@ def _attention(job: FinishedJob) -> Html:
     maps = attention_maps(job.model, job.prepared.tokenizer, mapped_sources(job.translations.test_set))
     explained = (
         "Rows are the tokens of the translation, columns those of the source (· begins a word); a number is the share "
-        "of attention in per cent, the mean over the heads of the last decoder layer. The share of the "
+        "of attention in per cent, the mean over the heads of the decoder layer before the last. The share of the "
         "end-of-sentence token is left out."
     )
     return section(

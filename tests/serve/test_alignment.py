@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from benchmarks.alignment import AlignedPair, links_of, read_pairs, shares
 from serve.alignment import links, widen, word_of_each
+from serve.engines import load
 
 
 def test_pieces_of_a_word() -> None:
@@ -34,3 +38,25 @@ def test_nothing_is_aligned_with_nothing() -> None:
 
 def test_a_symbol_stands_for_all_words_of_its_span() -> None:
     assert widen(((0, 0), (1, 1)), [1, 1], [2, 1]) == ((0, 0), (0, 1), (1, 2))
+
+
+def test_the_hand_aligned_pairs_are_50_and_their_links_lie_inside() -> None:
+    pairs = read_pairs()
+    assert len({pair.source for pair in pairs}) == 50
+    for pair in pairs:
+        words = len(pair.source.split()), len(pair.target.split())
+        assert pair.links
+        assert all(source < words[0] and target < words[1] for source, target in pair.links)
+
+
+def test_shares_of_links() -> None:
+    pairs = [AlignedPair("a b", "x y z", frozenset({(0, 0), (1, 1)}))]
+    assert shares(pairs, [{(0, 0), (0, 1), (1, 2)}]) == (0.5, 0.5)  # z has no hand-made link: not counted
+    assert shares(pairs, [set()]) == (0.0, 0.0)
+
+
+def test_a_given_target_is_aligned(base: Path) -> None:
+    predictor = load(base / "model")
+    found = links_of(predictor, AlignedPair("I see the dog.", "the big red house", frozenset()))
+    assert {target for _, target in found} >= {0, 1, 2}
+    predictor.close()
