@@ -54,6 +54,8 @@ def main() -> int:
         check_port(settings.port)
         if not settings.multi_model:  # models come later, by POST /models
             open_artifact(Paths.from_environment().model)
+        if settings.page:
+            print(f"serve: a page to try the model: http://localhost:{settings.port}/", file=sys.stderr, flush=True)
         with run_folder() as folder:
             supervise(start_gunicorn(folder), start_nginx(nginx, folder, settings), signals)
     except NmtError as error:

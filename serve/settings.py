@@ -8,6 +8,13 @@ from dataclasses import dataclass
 
 from container.errors import UserError
 
+# What SageMaker sets in its containers and nobody else does; SAGEMAKER_BIND_TO_PORT is useful anywhere.
+SIGNS_OF_SAGEMAKER = (
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "SAGEMAKER_BATCH",
+    "SAGEMAKER_MULTI_MODEL",
+    "SAGEMAKER_SAFE_PORT_RANGE",
+)
 SPARE_THREADS = 8  # beyond the request slots, so that /ping and refusals never wait for a translation
 
 
@@ -23,6 +30,7 @@ class Settings:
     batch_tokens: source tokens that go through the engine together.
     multi_model: models come and go by /models; SageMaker sets SAGEMAKER_MULTI_MODEL in such endpoints.
     models_memory_mb: MiB that all loaded models may take; 0 is half of the container's memory.
+    page: the page for people at `/`; by itself where no sign of SageMaker is, and never with several models.
     """
 
     port: int = 8080
@@ -33,6 +41,7 @@ class Settings:
     batch_tokens: int = 1024
     multi_model: bool = False
     models_memory_mb: int = 0
+    page: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -42,6 +51,8 @@ class Settings:
         """
         transform = _is_true(environment, "SAGEMAKER_BATCH")
         body, deadline = (0, 0) if transform else (cls.max_body_mb, cls.deadline_seconds)
+        multi_model = _is_true(environment, "SAGEMAKER_MULTI_MODEL")
+        outside = not any(environment.get(sign) for sign in SIGNS_OF_SAGEMAKER)
         return cls(
             port=_number(environment, "SAGEMAKER_BIND_TO_PORT", cls.port, 1, 65535),
             max_body_mb=_number(environment, "NMT_MAX_BODY_MB", body, 0, 4096),
@@ -49,8 +60,9 @@ class Settings:
             max_requests=_number(environment, "NMT_MAX_REQUESTS", cls.max_requests, 1, 900),
             max_waiting=_number(environment, "NMT_MAX_WAITING", cls.max_waiting, 1, 10_000_000),
             batch_tokens=_number(environment, "NMT_BATCH_TOKENS", cls.batch_tokens, 1, 1_000_000),
-            multi_model=_is_true(environment, "SAGEMAKER_MULTI_MODEL"),
+            multi_model=multi_model,
             models_memory_mb=_number(environment, "NMT_MODELS_MEMORY_MB", cls.models_memory_mb, 0, 10_000_000),
+            page=bool(_number(environment, "NMT_UI", int(outside), 0, 1)) and not multi_model,
         )
 
     @property

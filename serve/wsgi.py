@@ -16,6 +16,7 @@ from serve.app import create_app, log_to_stdout
 from serve.engines import load
 from serve.model_routes import create_multi_model_app
 from serve.models import Models
+from serve.page_routes import add_page
 from serve.service import Service
 from serve.settings import Settings
 
@@ -33,6 +34,8 @@ def application() -> Flask:
         return app
     service = Service(partial(load, paths.model), settings, end_worker)
     app = create_app(service)
+    if settings.page:
+        add_page(app, paths.model)
     app.extensions["service"] = service
     return app
 

@@ -1,0 +1,53 @@
+"""The page for people at `/`: the files of serve/page/, and what they must know of the model.
+
+It is there where no sign of SageMaker is (see `Settings.page`). Nothing in it comes from another host.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from flask import Flask, Response, send_from_directory
+
+from container.artifact import find_model, read_manifest
+from serve import formats
+
+FOLDER = Path(__file__).parent / "page"
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def add_page(app: Flask, model: Path) -> None:
+    """Add the page over the model directory `model` to the application."""
+
+    @app.get("/")
+    def page() -> Response:
+        return _file("index.html")
+
+    @app.get("/page/<name>")
+    def part(name: str) -> Response:
+        return _file(name)
+
+    @app.get("/page/model.json")
+    def about() -> Response:
+        manifest = read_manifest(find_model(model))
+        bleu = manifest.scores.get("bleu")
+        known = {
+            "source_lang": manifest.source_lang,
+            "target_lang": manifest.target_lang,
+            "bleu": bleu.value if bleu else None,
+        }
+        return Response(json.dumps(known), content_type=formats.JSON, headers=HEADERS)
+
+
+def _file(name: str) -> Response:
+    response = send_from_directory(FOLDER, name, max_age=0)  # asked for again each time, answered by its ETag
+    response.headers.update(HEADERS)
+    return response
