@@ -5,8 +5,11 @@
 
 # cpu, or gpu: TensorFlow with NVIDIA's CUDA libraries, which trains on a GPU and still runs without one.
 ARG ACCELERATOR=cpu
+# Any Debian with Python 3.11 as python3; pin it by digest for an image that Debian's updates do not change:
+# --build-arg BASE_IMAGE=python:3.11-slim-bookworm@sha256:... (docs/image.md).
+ARG BASE_IMAGE=python:3.11-slim-bookworm
 
-FROM python:3.11-slim-bookworm AS tools
+FROM ${BASE_IMAGE} AS tools
 RUN apt-get update \
     && apt-get install -y --no-install-recommends binutils \
     && rm -rf /var/lib/apt/lists/*
@@ -36,7 +39,7 @@ RUN cd /opt/venv/lib/python3*/site-packages \
     && PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash . \
     && /opt/venv/bin/python -c 'import ctranslate2, flask, gunicorn, keras, matplotlib.pyplot, sacrebleu, sentencepiece, tensorflow'
 
-FROM python:3.11-slim-bookworm AS program
+FROM ${BASE_IMAGE} AS program
 COPY container /opt/program/container
 COPY train /opt/program/train
 COPY serve /opt/program/serve
@@ -48,7 +51,7 @@ RUN cd /opt/program \
     && chmod a+x container/bin/* \
     && PYTHONHASHSEED=0 python3 -m compileall -q --invalidation-mode checked-hash .
 
-FROM python:3.11-slim-bookworm AS base-cpu
+FROM ${BASE_IMAGE} AS base-cpu
 RUN apt-get update \
     && apt-get install -y --no-install-recommends nginx \
     && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log

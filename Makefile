@@ -6,14 +6,15 @@ DATA ?= sample
 PYTHON ?= python3
 IMAGE ?= sagemaker-nmt
 
-.PHONY: help demo serve test check image docs lock resolve
+.PHONY: help demo serve test check image image-gpu test-gpu docs lock resolve
 help:
 	@echo "make demo                 train on the embedded sample, serve it, translate ten sentences (5 minutes)"
 	@echo "make demo DATA=tatoeba    the same on the Tatoeba English-Spanish corpus (40 minutes)"
 	@echo "make serve                serve the model of the last demo on port 8080, until Ctrl-C"
 	@echo "make test                 every test; those that need Docker run where there is an engine"
 	@echo "make check                ruff, mypy, shellcheck"
-	@echo "make image                build the Docker image"
+	@echo "make image                build the Docker image; make image-gpu: with TensorFlow's CUDA libraries"
+	@echo "make test-gpu             build the GPU image, train and serve with it (25 GB of disk; no GPU needed)"
 	@echo "make docs                 write the tables in docs/ again from the schemas"
 	@echo "make lock                 resolve pyproject.toml into requirements/*.txt again"
 	@echo "make resolve              prove that the locks resolve on Python 3.11, 3.12 and 3.13"
@@ -39,6 +40,13 @@ check:
 
 image:
 	docker build --tag $(IMAGE) .
+
+image-gpu:
+	docker build --build-arg ACCELERATOR=gpu --tag $(IMAGE):gpu .
+
+test-gpu:
+	local_test/setup.sh test
+	.venv/bin/python -m pytest -m gpu_image tests/docker/test_gpu_image.py
 
 docs:
 	.venv/bin/python -m train --help | tail -n +3 >docs/hyperparameters.md

@@ -5,7 +5,7 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-Usage: build_and_push.sh [--dry-run] [--gpu] [--help] [REPOSITORY]
+Usage: build_and_push.sh [--dry-run] [--gpu] [--sbom FILE] [--help] [REPOSITORY]
 
 Builds the image for linux/amd64, pushes it to Amazon ECR, and prints its digest URI, ready for a training
 job, as the only line of stdout. What was pushed before is not built again: the answer is the same.
@@ -13,20 +13,23 @@ job, as the only line of stdout. What was pushed before is not built again: the 
   REPOSITORY           name of the ECR repository; default: sagemaker-nmt. A missing one is created: scan on
                        push, immutable tags, images without a tag expire after a week
   --gpu                the image with TensorFlow's CUDA libraries; its tag ends in -gpu
+  --sbom FILE          write the pushed image's bill of materials (CycloneDX) to FILE as well
   --dry-run            make every check and say what would be done; create, build and push nothing. Prints the
                        digest URI if there is one already
   AWS_REGION           the region; else AWS_DEFAULT_REGION, else the region of the AWS profile
   ECR_REGISTRY         push the layers to this registry instead of <account>.dkr.ecr.<region>.amazonaws.com;
                        the repository is looked up and created by the ECR API all the same
+  BASE_IMAGE           build on this instead of the Dockerfile's base, best by digest: NAME@sha256:...
   BUILD_DISK_GB        free disk space that a build asks for; default: 8, with --gpu 25
-The tag is the git revision; with uncommitted changes, it ends in a checksum of what the image is built from.
+The tag is the git revision; with uncommitted changes, it ends in a checksum of what the image is built from,
+with BASE_IMAGE in one of that name.
 USAGE
 }
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "build_and_push.sh: $*"; exit 1; }
 
-accelerator=cpu dry_run=no repository=''
+accelerator=cpu dry_run=no repository='' sbom=''
 
 # Images that an endpoint or a job may still start from have a tag; what has none is left of a broken push.
 lifecycle='{"rules": [{"rulePriority": 1, "description": "Expire images without a tag after a week",
@@ -43,6 +46,12 @@ read_arguments() {
       -h | --help) usage; exit 0 ;;
       --dry-run) dry_run=yes ;;
       --gpu) accelerator=gpu ;;
+      --sbom)
+        (($# > 1)) || { usage >&2; fail "--sbom needs a file."; }
+        sbom=$2
+        [[ $sbom == /* ]] || sbom=$PWD/$sbom
+        shift
+        ;;
       -*) usage >&2; fail "unknown option $1." ;;
       *)
         [[ -z $repository ]] || { usage >&2; fail "one repository at most, got $repository and $1."; }
@@ -119,6 +128,7 @@ content_checksum() {
 find_tag() {
   local revision suffix=''
   [[ $accelerator == cpu ]] || suffix=-$accelerator
+  [[ -z ${BASE_IMAGE:-} ]] || suffix+=-base-$(cksum <<<"$BASE_IMAGE" | cut -d' ' -f1)
   if ! revision=$(git rev-parse --short=12 HEAD 2>/dev/null); then
     printf 'content-%s%s' "$(content_checksum)" "$suffix"
   elif [[ -n $(git status --porcelain -- "${sources[@]}") ]]; then
@@ -153,6 +163,7 @@ build() { # IMAGE
   created=$(TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null) || created=''
   options=(--platform linux/amd64 --build-arg "ACCELERATOR=$accelerator" --build-arg "REVISION=${1##*:}"
     --build-arg "CREATED=$created" --tag "$1")
+  [[ -z ${BASE_IMAGE:-} ]] || options+=(--build-arg "BASE_IMAGE=$BASE_IMAGE")
   if docker buildx version >/dev/null 2>&1; then
     docker buildx build --load --provenance=false --sbom=false "${options[@]}" . >&2
   else
@@ -164,6 +175,16 @@ push() { # IMAGE; prints the digest
   local output
   output=$(docker push "$1" | tee >(cat >&2)) || fail "the push to ${1%%/*} failed (reason above)."
   sed -n 's/.*digest: \(sha256:[0-9a-f]*\).*/\1/p' <<<"$output" | tail -n 1
+}
+
+# Out of the image itself, so that it is right also where somebody else has built and pushed it.
+write_sbom() { # URI
+  local container
+  container=$(docker create "$1" train) || fail "the bill of materials could not be read: $1 was not pulled."
+  docker cp "$container:/opt/sbom.cdx.json" "$sbom" >&2 ||
+    { docker rm "$container" >/dev/null; fail "the bill of materials could not be written to $sbom (reason above)."; }
+  docker rm "$container" >/dev/null
+  say "The bill of materials is in $sbom"
 }
 
 main() {
@@ -203,6 +224,7 @@ main() {
     digest=$(push "$image")
     [[ -n $digest ]] || fail "the push to $registry reported no digest."
   fi
+  [[ -z $sbom || $dry_run == yes ]] || write_sbom "$registry/$repository@$digest"
   printf '%s\n' "$registry/$repository@$digest"
 }
 

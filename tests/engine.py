@@ -54,11 +54,11 @@ def content_tag(root: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def build_image(root: Path) -> str:
-    """Build the image of `root`, or find it built; return its name. Two minutes without a layer cache."""
-    name = f"{IMAGE_NAME}:{content_tag(root)}"
+def build_image(root: Path, accelerator: str = "cpu") -> str:
+    """Build the image of `root`, or find it built; return its name. Two minutes without a layer cache; GPU: eight."""
+    name = f"{IMAGE_NAME}:{content_tag(root)}{'' if accelerator == 'cpu' else '-' + accelerator}"
     if docker("image", "inspect", name, check=False).returncode:
-        docker("build", "--tag", name, str(root), timeout=1200)
+        docker("build", "--build-arg", f"ACCELERATOR={accelerator}", "--tag", name, str(root), timeout=3600)
     return name
 
 

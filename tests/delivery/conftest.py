@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.delivery.project import engine, project  # noqa: F401  # fixtures
 from tests.engine import skip_or_fail
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +16,8 @@ import boto3
 import pytest
 import requests
 
-from tests.engine import clean_environment, docker, require_engine
+from tests.delivery.project import Project
+from tests.engine import docker
 
 TOOLS = (  # what the script calls beside docker and aws
     "awk",
@@ -39,87 +37,6 @@ TOOLS = (  # what the script calls beside docker and aws
     "tee",
     "xargs",
 )
-
-
-@dataclass(frozen=True)
-class Project:
-    """A copy of the script beside a Dockerfile of a few bytes, in a folder with a space in its name.
-
-    The script is the real one; only what it builds is small, so that a push takes a second.
-    """
-
-    root: Path
-    environment: Mapping[str, str]
-    label: str  # of every image that is built here
-
-    def images(self) -> set[str]:
-        return set(docker("image", "ls", "--quiet", f"--filter=label=test={self.label}").stdout.split())
-
-    def remove_images(self) -> None:
-        if images := self.images():
-            docker("image", "rm", "--force", *images)
-
-    def push(self, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(self.root / "build_and_push.sh"), *arguments],
-            env={**self.environment, **environment},
-            cwd=cwd or self.root,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    def git(self, *arguments: str) -> str:
-        identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
-        return subprocess.run(
-            ["git", *identity, *arguments], cwd=self.root, check=True, capture_output=True, text=True
-        ).stdout.strip()
-
-
-def docker_answers() -> bool:
-    return shutil.which("docker") is not None and docker("info", check=False).returncode == 0
-
-
-@pytest.fixture
-def project(repo: Path, tmp_path: Path, ecr_api: str) -> Iterator[Project]:
-    root = tmp_path / "a clone"
-    for folder in ("container", "train", "serve", "requirements"):
-        (root / folder).mkdir(parents=True)
-        (root / folder / "__init__.py").touch()
-    for name in ("runtime.txt", "gpu.txt", "sbom.py"):
-        (root / "requirements" / name).touch()
-    (root / ".dockerignore").touch()
-    (root / "Dockerfile").write_text(f"FROM scratch\nLABEL test={tmp_path}\nCOPY train /train\nCMD ['train']\n")
-    shutil.copy(repo / "build_and_push.sh", root)
-    # The venv's own `aws` names its Python in the first line, which may hold no space; a venv's path may.
-    aws = tmp_path / "aws cli" / "aws"
-    aws.parent.mkdir()
-    aws.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m awscli "$@"\n')
-    aws.chmod(0o755)
-    environment = clean_environment(
-        AWS_ENDPOINT_URL=ecr_api,
-        AWS_REGION="eu-west-1",
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",
-        AWS_EC2_METADATA_DISABLED="true",
-        AWS_CONFIG_FILE=os.devnull,
-        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
-        DOCKER_CONFIG=str(tmp_path / "docker-config"),
-        HOME=str(tmp_path),
-        PATH=f"{aws.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-    )
-    made = Project(root, environment, label=str(tmp_path))
-    made.git("init", "--quiet")
-    made.git("add", ".")
-    made.git("commit", "--quiet", "--message", "first")
-    yield made
-    if docker_answers():
-        made.remove_images()
-
-
-@pytest.fixture
-def engine() -> None:
-    require_engine()
 
 
 def ecr(url: str, region: str = "eu-west-1"):  # type: ignore[no-untyped-def]  # boto3 makes clients at run time
@@ -219,6 +136,44 @@ def test_gpu_is_another_image_under_another_tag(project: Project, engine: None, 
         labels = json.loads(found)
         assert (labels["accelerator"], labels["revision"]) == (accelerator, tag)
         assert datetime.fromisoformat(labels["created"]) == committed, "the commit's date, not the build's"
+
+
+@pytest.mark.docker
+def test_another_base_is_another_image_under_another_tag(project: Project, engine: None, registry: str) -> None:
+    (project.root / "Dockerfile").write_text(
+        f"ARG BASE_IMAGE=scratch\nFROM scratch\nARG BASE_IMAGE\nCOPY train /train\n"
+        f"LABEL test={project.label} base=$BASE_IMAGE\n"
+    )
+    project.git("commit", "--quiet", "--all", "--message", "labelled")
+    revision = project.git("rev-parse", "--short=12", "HEAD")
+    for base in ("python@sha256:1", "python@sha256:2"):
+        done = project.push("based", ECR_REGISTRY=registry, BASE_IMAGE=base)
+        assert done.returncode == 0, done.stderr
+        (tag,) = re.findall(rf"Building {registry}/based:({revision}-base-\d+)\n", done.stderr)
+        found = docker("image", "inspect", "--format={{.Config.Labels.base}}", f"{registry}/based:{tag}").stdout
+        assert found.strip() == base
+
+
+@pytest.mark.docker
+def test_writes_the_bill_of_materials_beside_the_digest(
+    project: Project, engine: None, registry: str, tmp_path: Path
+) -> None:
+    (project.root / "train" / "parts.json").write_text('{"components": []}')
+    with (project.root / "Dockerfile").open("a") as file:
+        file.write("COPY train/parts.json /opt/sbom.cdx.json\n")
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    first = project.push("--sbom", "sbom.json", "listed", cwd=folder, ECR_REGISTRY=registry)
+    assert first.returncode == 0, first.stderr
+    assert (folder / "sbom.json").read_text() == '{"components": []}'
+    project.remove_images()  # pushed before, by another machine
+    again = project.push("--sbom", str(folder / "again.json"), "listed", ECR_REGISTRY=registry)
+    assert (again.returncode, again.stdout) == (0, first.stdout), again.stderr
+    assert (folder / "again.json").read_text() == '{"components": []}'
+    refused = project.push("--sbom", str(folder / "none" / "sbom.json"), "listed", ECR_REGISTRY=registry)
+    assert "the bill of materials could not be written to" in last_line(refused)
+    left = docker("ps", "--all", "--quiet", f"--filter=ancestor={first.stdout.strip()}").stdout
+    assert left == "", "the container that it was read from"
 
 
 @pytest.mark.docker

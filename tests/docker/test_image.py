@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.docker.endpoint import HARDENED
 from tests.docker.job import Job
 from tests.engine import IMAGE_NAME, SOURCES, Containers, bind, docker, require_engine
 
@@ -50,8 +51,7 @@ def test_pip_installs_where_python3_looks(containers: Containers) -> None:
 def test_doctor_finds_nothing_wrong(containers: Containers, trained: Job) -> None:
     """Under the same hardening as an endpoint, with a model mounted."""
     mount = bind(trained.model, "/opt/ml/model", readonly=True)
-    hardened = ["--read-only", "--tmpfs=/tmp", "--user=1000:1000", "--cap-drop=ALL", "--network=none", "--memory=2g"]
-    done = containers.run("doctor", options=[mount, *hardened])
+    done = containers.run("doctor", options=[mount, *HARDENED, "--network=none", "--memory=2g"])
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "checksums right" in done.stdout
     assert "2.0 GiB, the machine has" in done.stdout

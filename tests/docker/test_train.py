@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from container.artifact import open_artifact
+from tests.docker.endpoint import HARDENED
 from tests.docker.job import TOY, Job
 from tests.engine import Containers
 
@@ -25,8 +26,7 @@ def test_trains_as_root_without_network(trained: Job) -> None:
 
 def test_trains_as_any_user_on_a_read_only_root(containers: Containers, pairs: Path, tmp_path: Path) -> None:
     job = Job.create(tmp_path / "job", pairs, TOY)
-    hardened = ["--read-only", "--tmpfs=/tmp", "--user=1000:1000", "--cap-drop=ALL", "--network=none"]
-    done = job.run(containers, *hardened)
+    done = job.run(containers, *HARDENED, "--network=none")
     assert done.returncode == 0, done.stdout + done.stderr
     open_artifact(job.model)
 
