@@ -45,10 +45,13 @@ class Texts:
         return _one_line(self.tokenizer.decode(list(tokens)))
 
     def _sizes(self, words: Sequence[str]) -> list[int]:
-        """Tokens of each word, few at a time: while the tokenizer works, no other thread does."""
+        """Tokens of each word, few at a time: while the tokenizer works, no other thread does.
+
+        Without `num_threads` the tokenizer starts a pool of threads for every list, which costs more than the words.
+        """
         shortened = [word[: self.rules.longest] for word in words]
         groups = (shortened[start : start + WORDS] for start in range(0, len(words), WORDS))
-        return [len(pieces) for group in groups for pieces in self.tokenizer.encode(group)]
+        return [len(pieces) for group in groups for pieces in self.tokenizer.encode(group, num_threads=1)]
 
     def _prepare(self, text: str) -> Source:
         clean_up = self._clean_up  # `normalise` has been done; it would take the placeholders out
