@@ -20,6 +20,7 @@ command -v "$python" >/dev/null || die "there is no $python: install Python 3.11
 wanted=(nginx:nginx-light curl:curl)
 if [[ $what == test ]]; then
   wanted+=(hunspell:hunspell /usr/share/hunspell/es_ES.dic:hunspell-es pgrep:procps)
+  wanted+=(chromium:chromium chromedriver:chromium-driver faketime:faketime)
 fi
 "$python" -c 'import ensurepip' 2>/dev/null || wanted+=(/nonexistent:python3-venv)
 missing=()
@@ -33,9 +34,13 @@ if ((${#missing[@]})); then
   root=()
   ((EUID == 0)) || root=(sudo)
   "${root[@]}" apt-get update -qq >/dev/null
+  known=()
+  for package in "${missing[@]}"; do
+    if apt-cache show "$package" >/dev/null 2>&1; then known+=("$package"); else say "there is no package $package here"; fi
+  done
   # Policy 101: the nginx package must not start a server of its own on port 80.
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
-    apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+    apt-get install -qq -y --no-install-recommends "${known[@]}" >/dev/null
 fi
 
 lock=requirements/$what.txt
