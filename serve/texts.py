@@ -11,7 +11,8 @@ from container import text as text_rules
 from container.artifact import Artifact
 from serve.predictor import Source, TextRules
 
-WORDS = 2048
+WORDS = 2048  # in one call of the tokenizer
+SENTENCE = 64  # words
 PLACEHOLDERS = "".join(text_rules.PLACEHOLDERS)
 
 
@@ -47,11 +48,13 @@ class Texts:
     def _sizes(self, words: Sequence[str]) -> list[int]:
         """Tokens of each word, few at a time: while the tokenizer works, no other thread does.
 
-        Without `num_threads` the tokenizer starts a pool of threads for every list, which costs more than the words.
+        For a list the tokenizer starts a thread, even for one: the words of a usual sentence are done before.
         """
         shortened = [word[: self.rules.longest] for word in words]
+        if len(words) <= SENTENCE:
+            return [len(self.tokenizer.encode(word)) for word in shortened]
         groups = (shortened[start : start + WORDS] for start in range(0, len(words), WORDS))
-        return [len(pieces) for group in groups for pieces in self.tokenizer.encode(group, num_threads=1)]
+        return [len(pieces) for group in groups for pieces in self.tokenizer.encode(group)]
 
     def _prepare(self, text: str) -> Source:
         clean_up = self._clean_up  # `normalise` has been done; it would take the placeholders out
