@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_core import PydanticCustomError
 
 from container.errors import HyperparameterError
+from container.presets import Preset, recipe
 
 _LANGUAGE = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$"
 _FILE = r"^[^/\\]+(/[^/\\]+)*$"
@@ -65,6 +66,7 @@ class Hyperparameters(BaseModel):
     label_smoothing: float = _field(0.1, "probability given to other tokens", ge=0, le=0.9, tune=(0.0, 0.2))
 
     # Training
+    preset: Preset = _field("default", "a recipe: values for what is not given; fast: an hour on two cores")
     epochs: int = _field(10, "passes over the training pairs", ge=1, le=10_000)
     max_minutes: float = _field(0.0, "stop after so many minutes of steps; 0 is no limit", ge=0, le=40_320)
     batch_tokens: int = _field(2048, "target tokens in a batch", ge=64, le=1_000_000, tune=(1024, 16_384))
@@ -83,6 +85,13 @@ class Hyperparameters(BaseModel):
     beam_size: int = _field(4, "hypotheses kept while decoding; the model's default", ge=1, le=32)
     length_penalty: float = _field(1.0, "exponent of the length that divides a hypothesis' score", ge=0, le=5)
     quantization: Literal["int8", "float32"] = _field("int8", "of the exported weights")
+    saved_model: bool = _field(False, "export a TensorFlow SavedModel too, for TensorFlow Serving")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """What the user gave wins over the preset, and the preset over the defaults."""
+        return {**recipe(given.get("preset")), **given}
 
     @model_validator(mode="after")
     def _check_together(self, info: ValidationInfo) -> Hyperparameters:

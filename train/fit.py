@@ -38,6 +38,8 @@ FREE = frozenset(
         "beam_size",
         "length_penalty",
         "quantization",
+        "preset",  # what it stands for counts, and that is in the other values
+        "saved_model",
     }
 )
 VALIDATION_SOURCES = 200

@@ -102,7 +102,7 @@ def checkpoint_of(prepared: Prepared, hp: Hyperparameters) -> Checkpoint:
     [
         {"epochs": 50, "max_minutes": 3.5, "resume": False},
         {"log_every": 7, "checkpoint_seconds": 1.5},
-        {"beam_size": 1, "length_penalty": 0.5, "quantization": "float32"},
+        {"beam_size": 1, "length_penalty": 0.5, "quantization": "float32", "preset": "fast"},
     ],
 )
 def test_what_extends_reports_or_decodes_may_change(
