@@ -4,6 +4,7 @@
     tokenizer.model       SentencePiece, with language tags and placeholder symbols reserved
     ctranslate2/          the exported model
     weights.safetensors   float32 averaged weights, for incremental training; never read by `serve`
+    saved_model/1/        on request: a TensorFlow SavedModel, for TensorFlow Serving and NMT_ENGINE=tensorflow
 
 Every file but the manifest stands in the manifest with its sha256, and a damaged one is refused by name.
 Compatibility promise: a directory of `FORMAT_VERSION` n is served by every later release of this image.
@@ -29,6 +30,7 @@ MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.model"
 CTRANSLATE2 = "ctranslate2"
 WEIGHTS = "weights.safetensors"
+SAVED_MODEL = "saved_model/1"
 STAGING = ".staging"  # on the same file system as the destination, so that a rename is atomic
 
 
@@ -98,6 +100,10 @@ class Artifact:
     def weights(self) -> Path:
         return self.path / WEIGHTS
 
+    @property
+    def saved_model(self) -> Path:
+        return self.path / SAVED_MODEL
+
 
 def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
@@ -133,19 +139,24 @@ def read_manifest(path: Path) -> Manifest:
         ) from None
 
 
-def open_artifact(path: Path, *, with_weights: bool = False) -> Artifact:
+def open_artifact(path: Path, *, with_weights: bool = False, with_saved_model: bool = False) -> Artifact:
     """Open the model directory at `path` (or nested one level below) and check each file by its sha256.
 
-    `weights.safetensors` is for training only: it may be absent (small published models leave it out)
-    and is checked only when `with_weights` asks for it.
+    `weights.safetensors` is for training only and `saved_model/` for TensorFlow only: each may be absent
+    (small published models leave the weights out) and is checked only when it is asked for.
     """
     root = find_model(path)
     manifest = read_manifest(root)
+    if with_saved_model and f"{SAVED_MODEL}/saved_model.pb" not in manifest.files:
+        raise ArtifactError(
+            f"The model in {root} has no {SAVED_MODEL}, which the TensorFlow engine needs: "
+            "train with saved_model=true, or serve with NMT_ENGINE=ctranslate2."
+        )
     for name in (TOKENIZER, f"{CTRANSLATE2}/model.bin"):
         if name not in manifest.files:
             raise ArtifactError(f"{root / MANIFEST} does not list {name}: the model directory is damaged, train again.")
     for name, digest in manifest.files.items():
-        if name == WEIGHTS and not with_weights:
+        if (name == WEIGHTS and not with_weights) or (name.startswith(SAVED_MODEL) and not with_saved_model):
             continue
         file = root / name
         if not file.resolve().is_relative_to(root.resolve()):

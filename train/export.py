@@ -42,9 +42,7 @@ def export_ctranslate2(
         config.n_heads,
         pre_norm=True,
         activation=common_spec.Activation.RELU,
-        # The layer before the last aligns best (Garg et al. 2019, "Jointly Learning to Align and Translate with
-        # Transformer Models"); here too, see benchmarks/alignment.py.
-        alignment_layer=max(0, config.decoder_layers - 2),
+        alignment_layer=config.alignment_layer,
         alignment_heads=0,  # the mean of all heads
     )
     # CTranslate2 quantises in place: without a copy of its own, an int8 export would damage the live weights.

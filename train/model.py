@@ -43,6 +43,15 @@ class TransformerConfig:
     def dtype_policy(self) -> str:
         return "mixed_bfloat16" if self.precision == "bfloat16" else "float32"
 
+    @property
+    def alignment_layer(self) -> int:
+        """The decoder layer whose attention aligns words: the one before the last aligns best.
+
+        Garg et al. 2019, "Jointly Learning to Align and Translate with Transformer Models"; here too, see
+        benchmarks/alignment.py.
+        """
+        return max(0, self.decoder_layers - 2)
+
 
 class Noise(Protocol):
     """Where dropout gets its randomness: a pure function of (seed, step), so that a resumed run repeats it."""

@@ -10,7 +10,6 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 from safetensors.numpy import save
 
 from container import artifact
@@ -19,10 +18,10 @@ from container.hyperparameters import Hyperparameters
 from container.paths import Paths
 from container.text import PLACEHOLDERS
 from train.analysis import Translations
-from train.batches import collate, encode
 from train.evaluate import TestSet, make_test_set, score, translate
-from train.export import PARITY_SENTENCES, check_parity, ctranslate2_log_probs, export_ctranslate2
+from train.export import export_ctranslate2
 from train.fit import Fitted
+from train.parity import Reference, ctranslate2_parity, make_reference, saved_model_parity
 from train.prepare import Prepared, copy_tokenizer
 from train.progress import Progress
 from train.report import FinishedJob, write_report
@@ -48,7 +47,8 @@ def publish(
     with artifact.staging(paths.model) as folder, tempfile.TemporaryDirectory() as scratch:
         float32 = Path(scratch)
         export_ctranslate2(fitted.weights, fitted.config, prepared.tokenizer, float32, quantization="float32")
-        parity = parity_with_keras(prepared, fitted, hp, float32)
+        reference = make_reference(prepared, fitted, hp)
+        parity = ctranslate2_parity(reference, prepared.tokenizer, float32)
         progress.say(f"the export agrees with the Keras model within {parity:.1e} in log-probability a token")
         export_ctranslate2(
             fitted.weights,
@@ -57,6 +57,8 @@ def publish(
             folder / artifact.CTRANSLATE2,
             quantization=hp.quantization,
         )
+        if hp.saved_model:
+            _export_saved_model(fitted, hp, reference, folder / artifact.SAVED_MODEL, progress)
         copy_tokenizer(prepared, folder / artifact.TOKENIZER)
         (folder / artifact.WEIGHTS).write_bytes(
             save(fitted.weights, metadata={"config": json.dumps(asdict(fitted.config))})
@@ -73,26 +75,17 @@ def publish(
     return published
 
 
-def parity_with_keras(prepared: Prepared, fitted: Fitted, hp: Hyperparameters, exported: Path) -> float:
-    """Largest difference in log-probability of a token between the float32 export and the Keras model in float32."""
-    corpus = prepared.corpus
-    pairs = (corpus.test + corpus.validation or corpus.train)[:PARITY_SENTENCES]
-    encoded, too_long = encode(pairs, prepared.tokenizer, hp.max_len)
-    if too_long == len(pairs):  # held-out pairs are not cut at max_len as the training pairs are
-        encoded, _ = encode(corpus.train[:PARITY_SENTENCES], prepared.tokenizer, hp.max_len)
-    fitted.evaluator.load(fitted.weights)
-    ours, source_pieces, target_pieces = [], [], []
-    for start in range(0, len(encoded), 32):
-        batch = collate(encoded, np.arange(start, min(start + 32, len(encoded))))
-        for nll, source, target in zip(fitted.evaluator.token_nll(batch), batch.source, batch.target, strict=True):
-            ours.append(-nll[target[1:] != 0])
-            source_pieces.append(_pieces(prepared, source[source != 0][:-1]))
-            target_pieces.append(_pieces(prepared, target[target != 0][1:-1]))
-    return check_parity(ours, ctranslate2_log_probs(exported, source_pieces, target_pieces))
+def _export_saved_model(
+    fitted: Fitted, hp: Hyperparameters, reference: Reference, folder: Path, progress: Progress
+) -> None:
+    from train.saved_model import export_saved_model  # for those who ask for it
 
-
-def _pieces(prepared: Prepared, ids: np.ndarray) -> list[str]:
-    return [prepared.tokenizer.id_to_piece(int(index)) for index in ids]
+    export_saved_model(fitted.weights, fitted.config, folder)
+    tokens, search = saved_model_parity(reference, hp, folder)
+    progress.say(
+        f"the SavedModel agrees with the Keras model within {tokens:.1e} in log-probability a token, "
+        f"its search with itself within {search:.1e} in score"
+    )
 
 
 def _scores(

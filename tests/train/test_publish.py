@@ -21,9 +21,10 @@ from container.text import PLACEHOLDERS
 from train import publish as stage
 from train.export import PARITY_TOLERANCE, export_ctranslate2
 from train.fit import Fitted
+from train.parity import Reference, ctranslate2_parity, make_reference
 from train.prepare import Prepared
 from train.progress import Progress
-from train.publish import parity_with_keras, publish
+from train.publish import publish
 
 
 @pytest.fixture
@@ -47,10 +48,16 @@ def exported(prepared: Prepared, fitted: Fitted, folder: Path, **changes: float)
     return folder
 
 
+@pytest.fixture(scope="module")
+def reference(prepared: Prepared, fitted: Fitted, hp: Hyperparameters) -> Reference:
+    return make_reference(prepared, fitted, hp)
+
+
 def test_the_export_of_a_trained_model_agrees_with_keras(
-    prepared: Prepared, fitted: Fitted, hp: Hyperparameters, tmp_path: Path
+    prepared: Prepared, fitted: Fitted, reference: Reference, tmp_path: Path
 ) -> None:
-    assert 0 < parity_with_keras(prepared, fitted, hp, exported(prepared, fitted, tmp_path)) < PARITY_TOLERANCE / 5
+    folder = exported(prepared, fitted, tmp_path)
+    assert 0 < ctranslate2_parity(reference, prepared.tokenizer, folder) < PARITY_TOLERANCE / 5
 
 
 @pytest.mark.parametrize(
@@ -58,10 +65,10 @@ def test_the_export_of_a_trained_model_agrees_with_keras(
     ["embedding", "encoder_0/ffn/inner/kernel", "encoder_0/self_attention/output/kernel", "decoder_0/ffn_norm/gamma"],
 )
 def test_the_gate_fails_when_one_weight_of_the_export_is_changed(
-    name: str, prepared: Prepared, fitted: Fitted, hp: Hyperparameters, tmp_path: Path
+    name: str, prepared: Prepared, fitted: Fitted, reference: Reference, tmp_path: Path
 ) -> None:
     with pytest.raises(AlgorithmError, match="so nothing was published"):
-        parity_with_keras(prepared, fitted, hp, exported(prepared, fitted, tmp_path, **{name: 0.05}))
+        ctranslate2_parity(reference, prepared.tokenizer, exported(prepared, fitted, tmp_path, **{name: 0.05}))
 
 
 def test_a_model_that_fails_the_gate_leaves_the_older_one_as_it_was(
