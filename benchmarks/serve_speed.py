@@ -75,18 +75,24 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=("engine", "stack", "sample", "notebook", "tensorflow"))
     parser.add_argument("--quick", action="store_true", help="the cases at 1 and 32 connections only")
     given = parser.parse_args()
-    model = given.model or next((folder for folder in MODELS if folder.is_dir()), None)
-    if model is None:
-        parser.error("there is no model: give --model DIR, or run `make demo` first")
+    model = model_of(parser, given.model)
     sentences = sentences_of(given.data)
-    print_machine(model.resolve(), given.data)
+    print(machine(model, given.data), end="\n\n")
     limits = print_limits(model, sentences) if wanted(given.only, "engine") else []
     with base_folder(model) as base:
-        shapes = [each for part, each in shapes_of(model.resolve(), base, given.quick) if wanted(given.only, part)]
+        shapes = [each for part, each in shapes_of(model, base, given.quick) if wanted(given.only, part)]
         rows, ready = measure(shapes, sentences, given.seconds)
     print_rows(rows, {alone.beam: alone.best for alone in limits}, ready)
     if limits:
         print_goals(rows, limits)
+
+
+def model_of(parser: argparse.ArgumentParser, given: Path | None) -> Path:
+    """The model directory to serve: the one given, else the pre-trained one, else that of the last demo."""
+    model = given or next((folder for folder in MODELS if folder.is_dir()), None)
+    if model is None:
+        parser.error("there is no model: give --model DIR, or run `make demo` first")
+    return model.resolve()
 
 
 def wanted(only: Sequence[str] | None, part: str) -> bool:
@@ -165,14 +171,18 @@ def cases(shape: Shape, server: Running, sentences: list[str], seconds: float, f
 # ---- printing ------------------------------------------------------------------------------------------
 
 
-def print_machine(model: Path, data: Path | None) -> None:
+def machine(model: Path, data: Path | None) -> str:
+    """One line: processor, versions, model, sentences."""
     cpu = next((line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")), "")
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     size = (model / "ctranslate2" / "model.bin").stat().st_size / 1e6
     manifest = json.loads((model / "manifest.json").read_text())
-    print(f"{cpu or platform.machine()}, {available_cpus()} vCPUs; Python {platform.python_version()}, {versions}.")
     pair = f"{manifest['source_lang']} to {manifest['target_lang']}"
-    print(f"Model: {pair}, {size:.1f} MB. Sentences: {SENTENCES:,} of {data.name if data else 'the sample'}.\n")
+    of = data.name if data else "the embedded sample"
+    return (
+        f"{cpu or platform.machine()}, {available_cpus()} vCPUs; Python {platform.python_version()}, {versions}. "
+        f"Model: {pair}, {size:.1f} MB. Sentences: {SENTENCES:,} of {of}."
+    )
 
 
 def _cpuinfo() -> list[str]:
