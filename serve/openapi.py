@@ -37,12 +37,12 @@ def document(multi_model: bool = False) -> dict[str, Any]:
 
 def _models() -> dict[str, Any]:
     """The routes of a multi-model endpoint."""
-    text = {"type": "string"}
+    text, some = {"type": "string"}, {"type": "string", "minLength": 1}
     name = {"name": "name", "in": "path", "required": True, "schema": text}
     token = {"name": "next_page_token", "in": "query", "schema": text}
     wanted = {
         "required": True,
-        "content": {JSON: {"schema": _object({"model_name": text, "url": text}, "model_name", "url")}},
+        "content": {JSON: {"schema": _object({"model_name": some, "url": some}, "model_name", "url")}},
     }
     object_ = {"200": _json({"type": "object"})}
     return {
@@ -64,11 +64,12 @@ def _models() -> dict[str, Any]:
 
 def _invocations(*more: int) -> dict[str, Any]:
     line = {"type": "string"}
+    lines = {"type": "string", "minLength": 1}
     body = {
         JSON: {"schema": {"$ref": "#/components/schemas/Body"}},
-        JSON_LINES: {"schema": {"type": "string", "description": 'a text or {"text": …} a line'}},
-        TEXT: {"schema": {**line, "description": "a text a line"}},
-        CSV: {"schema": {**line, "description": "a text in the first column of each row"}},
+        JSON_LINES: {"schema": {**lines, "description": 'a text or {"text": …} a line'}},
+        TEXT: {"schema": {**lines, "description": "a text a line"}},
+        CSV: {"schema": {**lines, "description": "a text in the first column of each row"}},
     }
     answer = {
         JSON: {"schema": {"$ref": "#/components/schemas/Answer"}},

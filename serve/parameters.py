@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from container.artifact import Decoding
 from container.errors import UserError
@@ -60,6 +60,12 @@ class Parameters(BaseModel):
         default=None, max_length=1000, description="terms of the source and how each must be translated"
     )
     stream: bool = Field(default=False, description="answer the whole request as a stream, a sentence a line")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _whole(cls, value: Any) -> Any:
+        """4.0 is an integer to JSON Schema, and some clients write integers so."""
+        return int(value) if isinstance(value, float) and value.is_integer() else value
 
     def options(self, decoding: Decoding) -> Options:
         """Fill what was left open from the model's defaults; more hypotheses widen a default beam."""
