@@ -6,7 +6,7 @@ DATA ?= sample
 PYTHON ?= python3
 IMAGE ?= sagemaker-nmt
 
-.PHONY: help demo serve test check image image-gpu test-gpu docs lock resolve
+.PHONY: help demo serve test check image image-gpu test-gpu docs lock resolve bench-train
 help:
 	@echo "make demo                 train on the embedded sample, serve it, translate ten sentences (5 minutes)"
 	@echo "make demo DATA=tatoeba    the same on the Tatoeba English-Spanish corpus (40 minutes)"
@@ -15,9 +15,15 @@ help:
 	@echo "make check                ruff, mypy, shellcheck"
 	@echo "make image                build the Docker image; make image-gpu: with TensorFlow's CUDA libraries"
 	@echo "make test-gpu             build the GPU image, train and serve with it (25 GB of disk; no GPU needed)"
+	@echo "make bench-train          training speed beside JoeyNMT, Keras and an eager loop (15 minutes; CORPUS=PAIRS.tsv)"
 	@echo "make docs                 write the tables in docs/ again from the schemas"
 	@echo "make lock                 resolve pyproject.toml into requirements/*.txt again"
 	@echo "make resolve              prove that the locks resolve on Python 3.11, 3.12 and 3.13"
+
+bench-train:
+	local_test/setup.sh runtime
+	benchmarks/setup.sh
+	.venv/bin/python -m benchmarks.train_compare $(if $(CORPUS),--corpus "$(CORPUS)")
 
 demo:
 	local_test/setup.sh runtime

@@ -1,0 +1,141 @@
+"""This trainer beside others on this machine: the same corpus, vocabulary, dimensions and token batch.
+
+python -m benchmarks.train_compare [--corpus PAIRS.tsv] [--seconds 60] [--batch-tokens 2048 4096] [--rows NAME ...]
+
+Prints a Markdown table: target tokens a second (padding not counted), the ratio to JoeyNMT, the share of the
+machine's matmul peak, and peak memory (the largest resident set of the row's own process). The
+peak is measured before and after the rows, and the better one counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.train_data import make_task, read_parts
+from benchmarks.train_task import Task
+
+ROOT = Path(__file__).resolve().parent.parent
+JOEYNMT = "JoeyNMT 2.3"
+HERE, THERE = sys.executable, str(ROOT / ".venv-bench" / "bin" / "python")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trainer: its name in the table, and the command that measures it at the task file `{task}`."""
+
+    key: str
+    name: str
+    command: tuple[str, ...]
+    precision: str = "float32"
+
+
+ROWS = (
+    Row("float32", "this trainer, float32", (HERE, "-m", "benchmarks.train_speed", "{task}", "float32")),
+    Row("bfloat16", "this trainer, bfloat16", (HERE, "-m", "benchmarks.train_speed", "{task}", "bfloat16"), "bfloat16"),
+    Row("joeynmt", f"{JOEYNMT}, PyTorch, float32", (THERE, "-m", "benchmarks.train_joeynmt", "{task}")),
+    Row("fit", "Keras `fit()`, graph, padded", (HERE, "-m", "benchmarks.train_keras", "{task}", "fit")),
+    Row("eager", "eager step, 64 pairs padded", (HERE, "-m", "benchmarks.train_keras", "{task}", "eager")),
+)
+LARGE_BATCH = ("float32", "joeynmt")  # measured at the other batch sizes too
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--corpus", type=Path, help="a TSV of sentence pairs; the embedded sample when not given")
+    parser.add_argument("--seconds", type=float, default=60.0, help="to measure each row, after its warm-up")
+    parser.add_argument("--batch-tokens", type=int, nargs="+", default=[2048, 4096])
+    parser.add_argument("--rows", nargs="+", choices=[row.key for row in ROWS], default=[row.key for row in ROWS])
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        task = replace(make_task(read_parts(given.corpus), Path(folder)), seconds=given.seconds)
+        print(_machine(task, given.corpus), flush=True)
+        for batch_tokens in given.batch_tokens:
+            keys = given.rows if batch_tokens == given.batch_tokens[0] else LARGE_BATCH
+            rows = [row for row in ROWS if row.key in keys and row.key in given.rows]
+            compare(replace(task, batch_tokens=batch_tokens), rows)
+
+
+def compare(task: Task, rows: Sequence[Row]) -> None:
+    """Measure the rows one after the other and print their table."""
+    file = task.path("task.json")
+    file.write_text(task.to_json())
+    peaks = [_run((HERE, "-m", "benchmarks.train_peak", str(file)))[0]]
+    measured = []
+    for row in rows:
+        result, megabytes = _run(tuple(str(file) if part == "{task}" else part for part in row.command))
+        print(f"{row.name}: {result['tokens_per_second']:.0f} target tokens/s", file=sys.stderr, flush=True)
+        measured.append((row, result, megabytes))
+    peaks.append(_run((HERE, "-m", "benchmarks.train_peak", str(file)))[0])
+    peak = {precision: max(found[precision] for found in peaks) for precision in peaks[0]}
+    joeynmt = next((result["tokens_per_second"] for row, result, _ in measured if row.key == "joeynmt"), None)
+    rates = ", ".join(f"{precision} {rate / 1e9:.0f} GFLOP/s" for precision, rate in peak.items())
+    print(f"Batches of {task.batch_tokens} target tokens; matmul peak: {rates}\n")
+    print("| trainer | target tokens/s | x JoeyNMT | GFLOP/s | share of its peak | peak memory, MB | updates timed |")
+    print("|---|---|---|---|---|---|---|")
+    for row, result, megabytes in measured:
+        speed, rate = result["tokens_per_second"], result["operations_per_second"]
+        ratio = f"{speed / joeynmt:.2f}" if joeynmt else "-"
+        share = f"{rate / peak[row.precision]:.0%}"
+        cells = (row.name, f"{speed:.0f}", ratio, f"{rate / 1e9:.0f}", share, f"{megabytes:.0f}", f"{result['steps']}")
+        print(f"| {' | '.join(cells)} |")
+    print(flush=True)
+
+
+def _run(command: tuple[str, ...]) -> tuple[dict[str, float], float]:
+    """(the JSON of the last line that the command prints, the peak of its resident memory in MB)."""
+    settings = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.PIPE, stderr=log, text=True)
+        assert process.stdout is not None
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        log.seek(0)
+        if process.returncode or not output.strip():
+            raise SystemExit(f"{' '.join(command)} failed:\n{log.read().decode(errors='replace')[-3000:]}")
+    return json.loads(output.strip().splitlines()[-1]), usage.ru_maxrss / 1024
+
+
+def _machine(task: Task, corpus: Path | None) -> str:
+    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    model = next((line.split(":")[1].strip() for line in info.splitlines() if line.startswith("model name")), "")
+    number = next((line.split(":")[1].strip() for line in info.splitlines() if line.startswith("model\t")), "?")
+    known = next((line.split(":")[1].split() for line in info.splitlines() if line.startswith("flags")), [])
+    flags = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in known]
+    return (
+        f"{model or platform.machine()} (model {number}), {len(os.sched_getaffinity(0))} cores, {' '.join(flags)}; "
+        f"Python {platform.python_version()}, TensorFlow {_version('tensorflow-cpu', 'tensorflow')}, "
+        f"Keras {version('keras')}; {_versions_there()}; "
+        f"{corpus.name if corpus else 'the embedded sample'}, d {task.d_model}, ffn {task.ffn_dim}, "
+        f"{task.n_heads} heads, {task.layers}+{task.layers} layers, V {task.vocab_size}\n"
+    )
+
+
+def _version(*names: str) -> str:
+    for name in names:
+        try:
+            return version(name)
+        except ImportError:
+            continue
+    return "?"
+
+
+def _versions_there() -> str:
+    question = "from importlib.metadata import version as v; print('JoeyNMT', v('joeynmt') + ', PyTorch', v('torch'))"
+    if not Path(THERE).exists():
+        return "no JoeyNMT (benchmarks/setup.sh installs it)"
+    return subprocess.run([THERE, "-c", question], capture_output=True, text=True, check=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()
