@@ -1,20 +1,27 @@
 """JoeyNMT 2.3 at the common task: its own configuration file, data pipeline, model and trainer. Runs in .venv-bench.
 
 .venv-bench/bin/python -m benchmarks.train_joeynmt TASK.json
+    measures its speed
+.venv-bench/bin/python -m benchmarks.train_joeynmt TASK.json --model-dir DIR --until SECONDS
+    trains up to so many seconds of steps in all, going on from DIR's last checkpoint, then translates the
+    file test.en of the task into DIR/hypotheses.test
 
 `TrainManager` is used as it is; what is added is a look at the clock after each update, and the interrupt
-(Ctrl-C, which its trainer ends on cleanly) when time is up.
+(Ctrl-C, which its trainer ends on cleanly: it writes a checkpoint) when time is up.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import json
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from joeynmt.config import parse_global_args, set_validation_args
-from joeynmt.prediction import prepare
+from joeynmt.prediction import prepare, test
 from joeynmt.training import TrainManager
 
 from benchmarks.train_task import Meter, Task
@@ -89,42 +96,88 @@ def configuration(task: Task, model_dir: Path) -> dict[str, Any]:
     }
 
 
-class Measured(TrainManager):
-    """JoeyNMT's trainer with a meter: an update ends where the next one begins."""
+class Watched(TrainManager):
+    """JoeyNMT's trainer, with a look at each update: one ends where the next begins."""
 
-    meter: Meter
-    _lengths: tuple[Any, Any] | None = None
+    after_update: Callable[[Any], bool]  # given the update's batch; training ends when it says so
+    _batch: Any = None
 
     def _train_step(self, batch: Any) -> Any:
-        if self._lengths is not None:
-            self.meter.update(*self._lengths)
-            if self.meter.done:
-                raise KeyboardInterrupt
-        # Lengths without BOS but with EOS on both sides, as this repository counts.
-        self._lengths = (batch.src_mask.sum(dim=(1, 2)).numpy() - 1, batch.trg_mask.sum(dim=(1, 2)).numpy())
+        if self._batch is not None and self.after_update(self._batch):
+            raise KeyboardInterrupt
+        self._batch = batch
         return super()._train_step(batch)
 
 
-def main() -> None:
-    task = Task.from_json(Path(sys.argv[1]).read_text())
+def train(cfg: dict[str, Any], after_update: Callable[[Any], bool], before: Callable[[], None]) -> tuple[Any, Any]:
+    """Train until `after_update` says so; `before` is called before the first update. (trainer, test data)"""
+    args = parse_global_args(cfg, rank=0, mode="train")
+    model, train_data, dev_data, test_data = prepare(args, rank=0, mode="train")
+    trainer = Watched(
+        rank=0,
+        model=model,
+        model_dir=args.model_dir,
+        device=args.device,
+        autocast=args.autocast,
+        seed=args.seed,
+        train_args=args.train,
+        dev_args=set_validation_args(args.test),
+    )
+    trainer.after_update = after_update
+    before()
+    trainer.train_and_validate(train_data=train_data, valid_data=dev_data)
+    return trainer, test_data
+
+
+def measure(task: Task) -> Meter:
+    meter = Meter(task)
+
+    def count(batch: Any) -> bool:
+        # Without BOS and with EOS on both sides, as this repository counts.
+        meter.update(batch.src_mask.sum(dim=(1, 2)).numpy(), batch.trg_mask.sum(dim=(1, 2)).numpy())
+        return meter.done
+
     with tempfile.TemporaryDirectory() as folder:
-        cfg = configuration(task, Path(folder))
-        args = parse_global_args(cfg, rank=0, mode="train")
-        model, train_data, dev_data, _ = prepare(args, rank=0, mode="train")
-        trainer = Measured(
-            rank=0,
-            model=model,
-            model_dir=args.model_dir,
-            device=args.device,
-            autocast=args.autocast,
-            seed=args.seed,
-            train_args=args.train,
-            dev_args=set_validation_args(args.test),
-        )
-        trainer.meter = Meter(task)
-        trainer.meter.begin()
-        trainer.train_and_validate(train_data=train_data, valid_data=dev_data)
-        trainer.meter.report()
+        train(configuration(task, Path(folder)), count, meter.begin)
+    return meter
+
+
+def train_and_translate(task: Task, model_dir: Path, until: float) -> None:
+    cfg = configuration(task, model_dir)
+    cfg["data"]["test"] = str(task.path("test"))
+    progress = model_dir / "progress.json"
+    before = 0.0
+    if progress.exists():
+        before = json.loads(progress.read_text())["seconds"]
+        cfg["training"]["load_model"] = str(model_dir / "latest.ckpt")
+    began = ended = 0.0
+
+    def start() -> None:
+        nonlocal began
+        began = time.perf_counter()
+
+    def enough(_batch: Any) -> bool:
+        nonlocal ended
+        ended = time.perf_counter()
+        return before + ended - began >= until
+
+    trainer, test_data = train(cfg, enough, start)
+    progress.write_text(json.dumps({"seconds": before + ended - began, "updates": trainer.stats.steps}))
+    prepared = {"dev": None, "test": test_data, "model": trainer.model}
+    test(cfg, output_path=str(model_dir / "hypotheses"), prepared=prepared)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("task", type=Path)
+    parser.add_argument("--model-dir", type=Path)
+    parser.add_argument("--until", type=float, help="seconds of steps in all")
+    given = parser.parse_args()
+    task = Task.from_json(given.task.read_text())
+    if given.model_dir is None:
+        measure(task).report()
+    else:
+        train_and_translate(task, given.model_dir, given.until)
 
 
 if __name__ == "__main__":
