@@ -23,7 +23,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from benchmarks.train_data import make_task, read_parts, write_parallel
+from benchmarks.train_data import make_task, read_parts, write_channels, write_parallel
 from benchmarks.train_task import Task
 from container.artifact import CTRANSLATE2, TOKENIZER
 from container.hyperparameters import Hyperparameters
@@ -95,11 +95,7 @@ def lay_out(parts: Corpus, work: Path) -> Task:
     sentences = make_test_set(parts.test, TEST_SOURCES)
     singles = [Pair(source, texts[0]) for source, texts in zip(sentences.sources, sentences.references, strict=True)]
     write_parallel(task.path("test"), singles)
-    for name, part in (("training", parts.train), ("validation", parts.validation), ("test", parts.test)):
-        channel = Paths(work / "ours").data / name
-        channel.mkdir(parents=True)
-        lines = "".join(f"{pair.source}\t{pair.target}\n" for pair in part)
-        (channel / "pairs.tsv").write_text(lines, encoding="utf-8")
+    write_channels(Paths(work / "ours").data, parts)
     task_file.write_text(task.to_json())
     fingerprint.write_text(parts.fingerprint)
     return task

@@ -54,3 +54,11 @@ def write_parallel(stem: Path, pairs: Sequence[Pair]) -> None:
     """`stem`.en and `stem`.es, one sentence a line."""
     for suffix, texts in ((".en", [pair.source for pair in pairs]), (".es", [pair.target for pair in pairs])):
         Path(f"{stem}{suffix}").write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+
+
+def write_channels(data: Path, parts: Corpus) -> None:
+    """The parts as the channels of a training job, below its folder `data`."""
+    for name, part in (("training", parts.train), ("validation", parts.validation), ("test", parts.test)):
+        (data / name).mkdir(parents=True, exist_ok=True)
+        lines = "".join(f"{pair.source}\t{pair.target}\n" for pair in part)
+        (data / name / "pairs.tsv").write_text(lines, encoding="utf-8")

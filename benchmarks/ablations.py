@@ -1,0 +1,225 @@
+"""What each part of the recipe gives: one change at a time, the same number of updates, the same test part.
+
+python -m benchmarks.ablations [--corpus PAIRS.tsv] [--updates 1100] [--rows NAME ...] [--work DIR] [--list]
+
+Each row is a training job of its own, ended after so many updates as SageMaker would end it (1,100 are about ten
+minutes on two quiet cores). A batch of another size gets as many updates as make the same number of target tokens.
+Rows that change decoding alone use the baseline's model. Differences are tested by paired bootstrap (Koehn 2004).
+Finished rows are kept in DIR and not trained again; the table is printed after each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sacrebleu
+from sacrebleu.significance import PairedTest
+
+from benchmarks.train_data import read_parts, write_channels
+from container import hyperparameters
+from container.artifact import CTRANSLATE2, TOKENIZER
+from container.hyperparameters import Hyperparameters
+from container.paths import Paths
+from train.analysis import Translations, confidence
+from train.corpus import Corpus
+from train.evaluate import TestSet, make_test_set, score, translate
+from train.tokenizer import load_tokenizer
+
+ROOT = Path(__file__).resolve().parent.parent
+TEST_SOURCES = 2000
+RESAMPLES = 1000
+BASELINE = "baseline"
+DECODING = frozenset({"beam_size", "length_penalty"})
+
+
+@dataclass(frozen=True)
+class Row:
+    """A change of the recipe: its name, and the hyperparameters that differ from `preset=fast`."""
+
+    name: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def decodes_only(self) -> bool:
+        return bool(self.changes) and self.changes.keys() <= DECODING
+
+
+ROWS = (
+    Row(BASELINE),
+    Row("seed 2", {"seed": 2}),
+    Row("seed 3", {"seed": 3}),
+    Row("vocabulary 4000", {"vocab_size": 4000}),
+    Row("vocabulary 16000", {"vocab_size": 16_000}),
+    Row("dropout 0.2", {"dropout_rate": 0.2}),
+    Row("dropout 0.3", {"dropout_rate": 0.3}),
+    Row("label smoothing 0", {"label_smoothing": 0.0}),
+    Row("label smoothing 0.2", {"label_smoothing": 0.2}),
+    Row("layers 4+2", {"encoder_layers": 4, "decoder_layers": 2}),
+    Row("layers 6+2", {"encoder_layers": 6, "decoder_layers": 2}),
+    Row("layers 4+4", {"encoder_layers": 4, "decoder_layers": 4}),
+    Row("EMA off", {"ema_decay": 0.0}),
+    Row("EMA 0.999", {"ema_decay": 0.999}),
+    Row("batch 1024", {"batch_tokens": 1024}),
+    Row("batch 4096", {"batch_tokens": 4096}),
+    Row("peak rate 1e-3", {"learning_rate": 1e-3}),
+    Row("peak rate 3e-3", {"learning_rate": 3e-3}),
+    Row("beam 1", {"beam_size": 1}),
+    Row("beam 8", {"beam_size": 8}),
+    Row("length penalty 0.6", {"length_penalty": 0.6}),
+    Row("length penalty 1.4", {"length_penalty": 1.4}),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished row; `settings` is what it was made with, so that a row of other settings is made again."""
+
+    settings: dict[str, Any]
+    updates: int
+    seconds: float  # of the whole job: reading and export included
+    hypotheses: list[str]
+
+    @classmethod
+    def read(cls, path: Path) -> Result | None:
+        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["job"]:
+        run_bounded_job(int(sys.argv[2]), sys.argv[3:])
+        return
+    names = [row.name for row in ROWS]
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--corpus", type=Path, help="a TSV of sentence pairs; the embedded sample when not given")
+    parser.add_argument("--updates", type=int, default=1100, help="of each row, at the preset's batch size")
+    parser.add_argument("--rows", nargs="+", choices=names, default=names, metavar="NAME", help="see --list")
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "ablations")
+    parser.add_argument("--list", action="store_true", help="print the rows and end")
+    given = parser.parse_args()
+    if given.list:
+        print("\n".join(f"{row.name}: {dict(row.changes)}" for row in ROWS))
+        return
+    parts = read_parts(given.corpus)
+    sentences = make_test_set(parts.test, TEST_SOURCES)
+    results: dict[str, Result] = {}
+    for row in ROWS:
+        if row.name == BASELINE or row.name in given.rows:
+            results[row.name] = result_of(row, parts, sentences, given.updates, given.work.resolve())
+            print(table(results, sentences), flush=True)
+
+
+def result_of(row: Row, parts: Corpus, sentences: TestSet, updates: int, work: Path) -> Result:
+    """The kept result of the row when it was made with the same settings; else train, translate and keep."""
+    folder = work / row.name.replace(" ", "-")
+    batch_tokens = row.changes.get("batch_tokens", Hyperparameters(preset="fast").batch_tokens)
+    updates = round(updates * Hyperparameters(preset="fast").batch_tokens / batch_tokens)
+    settings = {"preset": "fast", **row.changes, "updates": updates, "corpus": parts.fingerprint}
+    kept = Result.read(folder / "result.json")
+    if kept is not None and kept.settings == settings:
+        return kept
+    began = time.monotonic()
+    if row.decodes_only:
+        base = work / BASELINE
+    else:
+        base = folder
+        shutil.rmtree(folder, ignore_errors=True)
+        write_channels(Paths(folder).data, parts)
+        train_job(row, updates, folder)
+    result = Result(settings, updates, time.monotonic() - began, decode(row, base, sentences))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "result.json").write_text(json.dumps(vars(result), indent=1, ensure_ascii=False), encoding="utf-8")
+    shutil.rmtree(Paths(folder).checkpoints, ignore_errors=True)
+    return result
+
+
+def train_job(row: Row, updates: int, folder: Path) -> None:
+    """The training job in a process of its own; its log goes to the row's folder."""
+    values = {"preset": "fast", "max_minutes": 0, "epochs": 1000, "checkpoint_seconds": 0, **row.changes}
+    command = [sys.executable, "-m", "benchmarks.ablations", "job", str(updates)]
+    for name, value in values.items():
+        command += [f"--{name}", str(value)]
+    settings = {**os.environ, "PYTHONPATH": str(ROOT), "SAGEMAKER_BASE_DIR": str(folder)}
+    with (folder / "train.log").open("wb") as log:
+        code = subprocess.run(command, cwd=ROOT, env=settings, stdout=log, stderr=log, check=False).returncode
+    if code:
+        raise SystemExit(f"The row {row.name!r} ended with exit code {code}; {folder / 'train.log'} says why.")
+
+
+def run_bounded_job(updates: int, argv: Sequence[str]) -> None:
+    """`python -m train`, told to stop (as by SIGTERM) so that its last update is number `updates`."""
+    from train import progress
+    from train.__main__ import run_job
+
+    stop = threading.Event()
+
+    class Bounded(progress.Progress):
+        def step(self, result: Any, learning_rate: float) -> None:
+            super().step(result, learning_rate)
+            if result.cursor.step >= updates - 1:
+                stop.set()
+
+    progress.Progress = Bounded  # type: ignore[misc] # the job imports it when it starts
+    run_job(hyperparameters.parse({}, hyperparameters.from_arguments(argv)), Paths.from_environment(), stop)
+
+
+def decode(row: Row, folder: Path, sentences: TestSet) -> list[str]:
+    hp = Hyperparameters(preset="fast", **row.changes)
+    model = Paths(folder).model
+    return translate(
+        model / CTRANSLATE2,
+        load_tokenizer(model / TOKENIZER),
+        sentences.sources,
+        beam_size=hp.beam_size,
+        length_penalty=hp.length_penalty,
+        max_length=hp.max_len + 1,
+        threads=os.cpu_count() or 1,
+    )
+
+
+def table(results: Mapping[str, Result], sentences: TestSet) -> str:
+    """One line a row; differences to the baseline, with the p-value of the paired bootstrap for BLEU."""
+    base = results[BASELINE]
+    base_scores = score(base.hypotheses, sentences)
+    header = "| change | updates | minutes | BLEU (95 %) | difference | p | chrF2 (95 %) | difference |"
+    rows = ["", header, "|---|---|---|---|---|---|---|---|"]
+    for name, result in results.items():
+        scores, margins = score(result.hypotheses, sentences), _margins(result, sentences)
+        cells = [name, str(result.updates), f"{result.seconds / 60:.1f}"]
+        for metric in ("bleu", "chrf"):
+            value = scores[metric].value
+            cells.append(f"{value:.1f} ± {margins[metric]:.1f}")
+            cells.append("" if name == BASELINE else f"{value - base_scores[metric].value:+.1f}")
+            if metric == "bleu":
+                cells.append("" if name == BASELINE else f"{_p_value(base, result, sentences):.3f}")
+        rows.append(f"| {' | '.join(cells)} |")
+    signatures = (f"`{base_scores[metric].signature}`" for metric in ("bleu", "chrf"))
+    return "\n".join([*rows, "", f"{len(sentences.sources)} test sources. {', '.join(signatures)}"])
+
+
+def _margins(result: Result, sentences: TestSet) -> dict[str, float]:
+    return confidence(Translations(sentences, result.hypotheses, 0.0))
+
+
+def _p_value(base: Result, other: Result, sentences: TestSet) -> float:
+    """How likely a difference in BLEU as large is between two equal systems (paired bootstrap)."""
+    if base.hypotheses == other.hypotheses:
+        return 1.0
+    metric = sacrebleu.BLEU(references=[[references[0] for references in sentences.references]])
+    systems: list[tuple[str, Sequence[str]]] = [("baseline", base.hypotheses), ("other", other.hypotheses)]
+    _, found = PairedTest(systems, {"BLEU": metric}, references=None, test_type="bs", n_samples=RESAMPLES)()
+    return float(getattr(found["BLEU"][1], "p_value"))  # noqa: B009 - a union with str in its annotations
+
+
+if __name__ == "__main__":
+    main()
