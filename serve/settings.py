@@ -27,7 +27,8 @@ class Settings:
     deadline_seconds: for one answer; real-time endpoints hang up after 60. 0 is no limit.
     max_requests: requests answered at the same time; one more is told to come back.
     max_waiting: sentences that may wait for the engine before a further request is refused.
-    batch_tokens: source tokens that go through the engine together.
+    batch_tokens: source tokens that go through the engine together, about 28 short sentences. Measured on 2 cores: with
+        1,024 a beam of 4 is less than half as fast, and memory grows by a third (benchmarks/RESULTS.md).
     multi_model: models come and go by /models; SageMaker sets SAGEMAKER_MULTI_MODEL in such endpoints.
     models_memory_mb: MiB that all loaded models may take; 0 is half of the container's memory.
     page: the page for people at `/`; by itself where no sign of SageMaker is, and never with several models.
@@ -38,7 +39,7 @@ class Settings:
     deadline_seconds: int = 55
     max_requests: int = 256
     max_waiting: int = 8192
-    batch_tokens: int = 1024
+    batch_tokens: int = 256
     multi_model: bool = False
     models_memory_mb: int = 0
     page: bool = False
