@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,9 @@ def answers(url: str, process: subprocess.Popen[bytes], within: float = 60) -> N
     raise AssertionError(f"nothing answered at {url} within {within} s")
 
 
-@pytest.fixture(scope="session")
-def moto() -> Iterator[str]:
-    """The address of a moto server, which answers for STS and ECR as account 123456789012."""
+@contextmanager
+def running_moto() -> Iterator[str]:
+    """The address of a moto server, which answers for AWS as account 123456789012."""
     port = free_port()
     command = [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -48,6 +49,13 @@ def moto() -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """One moto server for all tests that leave it in peace."""
+    with running_moto() as url:
+        yield url
 
 
 @pytest.fixture
