@@ -56,10 +56,12 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends nginx \
     && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log
 
-# The driver is the host's; these variables ask NVIDIA's container runtime to bring it in.
+# The driver is the host's; these variables ask NVIDIA's container runtime to bring it in. TensorFlow finds its
+# CUDA libraries by itself; CTranslate2 asks the loader for cuBLAS.
 FROM base-cpu AS base-gpu
 ENV NVIDIA_VISIBLE_DEVICES=all \
-    NVIDIA_DRIVER_CAPABILITIES=compute,utility
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    LD_LIBRARY_PATH=/opt/venv/lib/python3.11/site-packages/nvidia/cublas/lib
 
 FROM base-${ACCELERATOR}
 # The program folder is on PYTHONPATH and not under /opt/ml, which SageMaker mounts over.

@@ -6,7 +6,7 @@ DATA ?= sample
 PYTHON ?= python3
 IMAGE ?= sagemaker-nmt
 
-.PHONY: help demo serve test check image image-gpu test-gpu docs lock resolve bench-train
+.PHONY: help demo serve test check image image-gpu test-gpu sbom docs lock resolve bench-train
 help:
 	@echo "make demo                 train on the embedded sample, serve it, translate ten sentences (5 minutes)"
 	@echo "make demo DATA=tatoeba    the same on the Tatoeba English-Spanish corpus (40 minutes)"
@@ -16,6 +16,7 @@ help:
 	@echo "make image                build the Docker image; make image-gpu: with TensorFlow's CUDA libraries"
 	@echo "make test-gpu             build the GPU image, train and serve with it (25 GB of disk; no GPU needed)"
 	@echo "make bench-train          training speed beside JoeyNMT, Keras and an eager loop (15 minutes; CORPUS=PAIRS.tsv)"
+	@echo "make sbom                 what is in the image, with licences: build/sbom.cdx.json, build/licences.md"
 	@echo "make docs                 write the tables in docs/ again from the schemas"
 	@echo "make lock                 resolve pyproject.toml into requirements/*.txt again"
 	@echo "make resolve              prove that the locks resolve on Python 3.11, 3.12 and 3.13"
@@ -53,6 +54,11 @@ image-gpu:
 test-gpu:
 	local_test/setup.sh test
 	.venv/bin/python -m pytest -m gpu_image tests/docker/test_gpu_image.py
+
+sbom:
+	mkdir -p build
+	docker run --rm $(IMAGE) cat /opt/sbom.cdx.json >build/sbom.cdx.json
+	python3 requirements/licences.py <build/sbom.cdx.json >build/licences.md
 
 docs:
 	.venv/bin/python -m train --help | tail -n +3 >docs/hyperparameters.md

@@ -83,6 +83,12 @@ def test_tensorflow_is_built_with_cuda(gpu: Containers) -> None:
     assert "TensorFlow with CUDA" in gpu.run("doctor").stdout
 
 
+def test_ctranslate2_finds_cublas(gpu: Containers) -> None:
+    """By the name that it asks the loader for when it serves on a GPU."""
+    done = gpu.run("python3", "-c", "import ctypes; ctypes.CDLL('libcublas.so.12')")
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_cuda_library_loads_but_for_what_the_driver_brings(gpu: Containers) -> None:
     """Stripping and leaving out must not have broken one; libcuda.so.1 comes from the host with its driver."""
     lines = gpu.run("python3", "-c", LOAD_ALL).stdout.splitlines()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,17 @@ def test_bill_of_materials_lists_what_is_installed(containers: Containers) -> No
     licences = {part["name"]: part.get("licenses") for part in document["components"] if ":pypi/" in part["purl"]}
     assert licences["ctranslate2"] == [{"license": {"name": "MIT"}}]
     assert [name for name, found in licences.items() if not found] == ["namex"], "its wheel names none"
+
+
+def test_make_sbom_writes_the_bill_and_the_licences(repo: Path, image: str, tmp_path: Path) -> None:
+    shutil.copy(repo / "Makefile", tmp_path)
+    shutil.copytree(repo / "requirements", tmp_path / "requirements")
+    subprocess.run(["make", "--silent", "sbom", f"IMAGE={image}"], cwd=tmp_path, check=True, timeout=60)
+    assert json.loads((tmp_path / "build" / "sbom.cdx.json").read_text())["bomFormat"] == "CycloneDX"
+    rows = (tmp_path / "build" / "licences.md").read_text().splitlines()
+    (mit,) = (row for row in rows if row.startswith("| MIT |"))
+    assert "ctranslate2 " in mit
+    assert any("nginx " in row for row in rows[rows.index("## Debian packages") :])
 
 
 def test_labels_tell_licence_revision_and_date(image: str) -> None:
