@@ -6,7 +6,7 @@ DATA ?= sample
 PYTHON ?= python3
 IMAGE ?= sagemaker-nmt
 
-.PHONY: help demo serve test check image image-gpu test-gpu sbom docs lock resolve bench-train
+.PHONY: help demo serve test check image image-gpu test-gpu sbom docs lock resolve bench-train bench-serve soak
 help:
 	@echo "make demo                 train on the embedded sample, serve it, translate ten sentences (5 minutes)"
 	@echo "make demo DATA=tatoeba    the same on the Tatoeba English-Spanish corpus (40 minutes)"
@@ -16,6 +16,8 @@ help:
 	@echo "make image                build the Docker image; make image-gpu: with TensorFlow's CUDA libraries"
 	@echo "make test-gpu             build the GPU image, train and serve with it (25 GB of disk; no GPU needed)"
 	@echo "make bench-train          training speed beside JoeyNMT, Keras and an eager loop (15 minutes; CORPUS=PAIRS.tsv)"
+	@echo "make bench-serve          serving speed beside the engine alone and other shapes (12 minutes; MODEL=DIR CORPUS=...)"
+	@echo "make soak                 15 minutes of mixed traffic: failures, memory, p99 (MODEL=DIR CORPUS=...)"
 	@echo "make sbom                 what is in the image, with licences: build/sbom.cdx.json, build/licences.md"
 	@echo "make docs                 write the tables in docs/ again from the schemas"
 	@echo "make lock                 resolve pyproject.toml into requirements/*.txt again"
@@ -25,6 +27,15 @@ bench-train:
 	local_test/setup.sh runtime
 	benchmarks/setup.sh
 	.venv/bin/python -m benchmarks.train_compare $(if $(CORPUS),--corpus "$(CORPUS)")
+
+bench-serve:
+	local_test/setup.sh runtime
+	.venv/bin/python -m benchmarks.serve_speed $(if $(MODEL),--model "$(MODEL)") $(if $(CORPUS),--data "$(CORPUS)")
+
+soak:
+	local_test/setup.sh runtime
+	.venv/bin/python -m benchmarks.soak $(if $(MODEL),--model "$(MODEL)") $(if $(CORPUS),--data "$(CORPUS)") \
+		--keep benchmarks/soak.md
 
 demo:
 	local_test/setup.sh runtime
