@@ -13,6 +13,7 @@ Compatibility promise: a directory of `FORMAT_VERSION` n is served by every late
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ TOKENIZER = "tokenizer.model"
 CTRANSLATE2 = "ctranslate2"
 WEIGHTS = "weights.safetensors"
 SAVED_MODEL = "saved_model/1"
+READABLE = 20  # characters of a text that says anything about its language
 STAGING = ".staging"  # on the same file system as the destination, so that a rename is atomic
 
 
@@ -63,6 +65,39 @@ class Score(Frozen):
     signature: str
 
 
+class Calibration(Frozen):
+    """How the model's probability of a translation becomes a confidence; see `train.calibration`.
+
+    A translation is called good when its sentence chrF2 is at least `good_chrf`. The confidence, the probability of
+    that, is 1 / (1 + exp(-(intercept + slope x mean log-probability of a token))).
+    """
+
+    good_chrf: float
+    intercept: float
+    slope: float
+    sentences: int = Field(description="validation sentences that the curve was learnt from")
+    characters_a_token: float | None = Field(
+        None, description="that nearly every source of the corpus reaches: a text with fewer is unlike it"
+    )
+
+    def is_unlike(self, text: str, tokens: int) -> bool:
+        """Whether a text that became so many tokens is hardly of the corpus's language."""
+        usual = self.characters_a_token
+        return usual is not None and len(text) >= READABLE and len(text) < usual * tokens
+
+    def confidence(self, log_probability: float) -> float:
+        """The confidence in a translation with this mean log-probability of a token."""
+        return 1 / (1 + math.exp(-max(-50.0, min(50.0, self.intercept + self.slope * log_probability))))
+
+
+def mean_log_probability(score: float, tokens: int, length_penalty: float) -> float:
+    """Of one token of a hypothesis with `tokens` tokens, its end counted as one more.
+
+    `score` is CTranslate2's: the sum of the log-probabilities / length ** length_penalty.
+    """
+    return score * (tokens + 1) ** (length_penalty - 1)
+
+
 class Manifest(Frozen):
     """Everything `serve` needs to know about a model, and everything a reader wants to."""
 
@@ -76,6 +111,7 @@ class Manifest(Frozen):
     clean_up: CleanUp = CleanUp()
     hyperparameters: dict[str, Any] = {}
     corpus: dict[str, Any] = {}
+    calibration: Calibration | None = Field(None, description="absent where the validation part was too small")
     scores: dict[str, Score] = {}
     training: dict[str, Any] = {}
     files: dict[str, str] = Field({}, description="relative path to sha256, of every file but the manifest")

@@ -36,6 +36,7 @@ METRICS = (
     Metric("validation:chrf", "validation_chrf", "Maximize"),
     Metric("test:bleu", "test_bleu"),
     Metric("test:chrf", "test_chrf"),
+    Metric("test:calibration_error", "calibration_error"),
 )
 
 _TEXT_TYPES = ["text/tab-separated-values", "text/csv", "application/jsonlines", "text/plain"]

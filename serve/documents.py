@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from container.errors import UserError
 from container.text import normalise
 from serve import layout
 from serve.alternatives import find_alternatives
@@ -47,8 +48,18 @@ def cut(item: Item, rules: TextRules) -> Document:
     return Document(item, gaps, sentences)
 
 
+def check_confidence(items: Sequence[Item], rules: TextRules) -> None:
+    """`UserError` when a confidence is asked of a model that has none."""
+    if rules.calibration is None and any(item.parameters.return_confidence for item in items):
+        raise UserError(
+            "This model has no calibration, so it gives no confidence: train it again with a validation part of "
+            "50 sentences or more, or leave `return_confidence` out."
+        )
+
+
 def translate(items: Sequence[Item], batcher: Batcher, until: float = math.inf) -> list[Translation]:
     """Translate texts of any length, in order; raises like `Batcher.translate`."""
+    check_confidence(items, batcher.rules)
     documents = [cut(item, batcher.rules) for item in items]
     sentences = [sentence for document in documents for sentence in document.sentences]
     done = iter(translate_sentences(sentences, batcher, until))
@@ -69,6 +80,7 @@ def stream(items: Sequence[Item], batcher: Batcher, seconds: float = math.inf) -
     Groups double in size: the first sentence arrives soon, and a long document fills the engine's batches.
     `seconds` is the time that one group may take.
     """
+    check_confidence(items, batcher.rules)
     sentences = (sentence for item in items for sentence in cut(item, batcher.rules).sentences)
     size = 1
     while group := list(islice(sentences, size)):
@@ -91,9 +103,13 @@ def put_together(document: Document, translations: Sequence[Translation]) -> Tra
 
 
 def _ranked(document: Document, parts: Sequence[Hypothesis]) -> Hypothesis:
-    """One hypothesis of a text; its score is the mean of its sentences', weighted by their tokens."""
+    """One hypothesis of a text; its score and confidence are the means of its sentences', weighted by their tokens."""
     tokens = sum(part.tokens for part in parts)
     score = sum(part.score * part.tokens for part in parts) / tokens if tokens else 0.0
+    sure = [part.confidence for part in parts if part.confidence is not None]
+    confidence = (
+        sum(each * part.tokens for each, part in zip(sure, parts, strict=True)) / tokens if sure and tokens else 1
+    )
     alignment, read, written = [], len(document.gaps[0].split()), len(document.gaps[0].split())
     for sentence, part, gap in zip(document.sentences, parts, document.gaps[1:], strict=True):
         alignment += [(read + source, written + target) for source, target in part.alignment]
@@ -105,4 +121,5 @@ def _ranked(document: Document, parts: Sequence[Hypothesis]) -> Hypothesis:
         tokens,
         tuple(alignment),
         tuple(entry for part in parts for entry in part.token_scores),
+        confidence if sure else None,
     )

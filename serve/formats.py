@@ -23,7 +23,7 @@ from werkzeug.http import parse_accept_header, parse_options_header
 from container.errors import NmtError, NotAcceptable, PayloadTooLarge, UnsupportedMediaType, UserError, error_body
 from serve.batching import Item
 from serve.parameters import Parameters, check_names, kind_of_json, read_parameters
-from serve.predictor import Translation
+from serve.predictor import Hypothesis, Translation
 
 JSON, JSON_LINES, TEXT, CSV = "application/json", "application/jsonlines", "text/plain", "text/csv"
 ALIASES = {
@@ -209,8 +209,10 @@ def _entry(item: Item, translation: Translation, name: str) -> dict[str, Any]:
     entry: dict[str, Any] = {name: best.text}
     if item.parameters.return_scores:
         entry["score"] = best.score
+    if item.parameters.return_confidence:
+        entry["confidence"] = best.confidence
     if item.parameters.num_hypotheses > 1:
-        entry["hypotheses"] = [{"translation": each.text, "score": each.score} for each in translation.hypotheses]
+        entry["hypotheses"] = [_hypothesis(item, each) for each in translation.hypotheses]
     if item.parameters.return_token_scores:
         entry["token_scores"] = [{"token": token, "score": score} for token, score in best.token_scores]
     if item.parameters.return_alignment:
@@ -222,6 +224,11 @@ def _entry(item: Item, translation: Translation, name: str) -> dict[str, Any]:
     if translation.warning:
         entry["warning"] = translation.warning
     return entry
+
+
+def _hypothesis(item: Item, hypothesis: Hypothesis) -> dict[str, Any]:
+    entry: dict[str, Any] = {"translation": hypothesis.text, "score": hypothesis.score}
+    return {**entry, "confidence": hypothesis.confidence} if item.parameters.return_confidence else entry
 
 
 def _entries(request: Request, translations: Sequence[Translation], name: str) -> list[dict[str, Any]]:

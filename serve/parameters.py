@@ -48,6 +48,9 @@ class Parameters(BaseModel):
     return_token_scores: bool = Field(
         default=False, description="answer the log-probability of each token of the best translation"
     )
+    return_confidence: bool = Field(
+        default=False, description="answer how probable it is that each translation is good, 0 to 1"
+    )
     return_alignment: bool = Field(
         default=False, description="answer `[source word, target word]` pairs, counted from 0, split at white space"
     )

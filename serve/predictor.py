@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from container.artifact import Decoding
+from container.artifact import Calibration, Decoding
 from serve.alignment import Links
 from serve.parameters import Options, Parameters
 
@@ -38,6 +38,7 @@ class Hypothesis:
     tokens: int = 0
     alignment: Links = ()
     token_scores: tuple[tuple[str, float], ...] = ()
+    confidence: float | None = None  # of a model that has a calibration
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Translation:
     alternatives: tuple[Alternative, ...] = ()
 
 
-EMPTY = Translation((Hypothesis("", 0.0),))  # an empty text stays empty, and surely so: log 1 = 0
+EMPTY = Translation((Hypothesis("", 0.0, confidence=1.0),))  # an empty text stays empty, and surely so: log 1 = 0
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class TextRules:
     """What must be known of a model to cut texts for it.
 
     prefixes: non-breaking ones of the source language. placeholders: symbols that it carries over.
-    room: tokens of a sentence. sizes: counts the tokens of each of some words.
+    room: tokens of a sentence. sizes: counts the tokens of each of some words. calibration: what its scores are worth.
     """
 
     prefixes: tuple[str, ...] = ()
@@ -74,6 +75,7 @@ class TextRules:
     room: int = 256
     sizes: Callable[[Sequence[str]], list[int]] = lambda words: [1 for _ in words]
     decoding: Decoding = field(default_factory=Decoding)
+    calibration: Calibration | None = None
 
     @property
     def longest(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from container.artifact import mean_log_probability
 from serve import layout
 from serve.alignment import widen
 from serve.batching import Batcher, Item
@@ -31,7 +32,22 @@ def translate_sentences(sentences: Sequence[Sentence], batcher: Batcher, until: 
     second = batcher.translate([sentences[index].item for index in lost], until) if lost else []
     for index, translation in zip(lost, second, strict=True):
         answers[index] = _told(sentences[index], translation)
-    return [answer or EMPTY for answer in answers]
+    together = zip(sentences, answers, strict=True)
+    return [_sure(sentence, answer or EMPTY, batcher.rules) for sentence, answer in together]
+
+
+def _sure(sentence: Sentence, translation: Translation, rules: TextRules) -> Translation:
+    """The translation with a confidence in each hypothesis, where the model has a calibration."""
+    calibration = rules.calibration
+    if calibration is None or translation is EMPTY:
+        return translation
+    penalty = sentence.item.options(rules.decoding).length_penalty
+
+    def sure(each: Hypothesis) -> Hypothesis:
+        mean = mean_log_probability(each.score, each.tokens, penalty)
+        return replace(each, confidence=calibration.confidence(mean))
+
+    return replace(translation, hypotheses=tuple(map(sure, translation.hypotheses)))
 
 
 def _protected(sentence: Sentence, rules: TextRules) -> Item:

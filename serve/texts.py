@@ -11,6 +11,7 @@ from container import text as text_rules
 from container.artifact import Artifact
 from serve.predictor import Source, TextRules
 
+UNLIKE = "The text is unlike those that the model learnt from (another language?): do not trust the translation."
 WORDS = 2048  # in one call of the tokenizer
 SENTENCE = 64  # words
 PLACEHOLDERS = "".join(text_rules.PLACEHOLDERS)
@@ -31,6 +32,7 @@ class Texts:
             self._room,
             self._sizes,
             manifest.decoding,
+            manifest.calibration,
         )
 
     def prepare(self, texts: Sequence[str]) -> list[Source]:
@@ -65,6 +67,8 @@ class Texts:
         warning = None
         if 2 * sum(_is_unlearnt(piece) for piece in pieces) > len(pieces):
             warning = "Most of the text is in characters that the model has not learnt: do not trust the translation."
+        elif self.rules.calibration and self.rules.calibration.is_unlike(text, len(pieces)):
+            warning = UNLIKE
         if len(pieces) > self._room:
             warning = f"A word of the text has too many tokens; only the first {self._room} were translated."
         return Source((*self.tag, *pieces[: self._room]), warning)

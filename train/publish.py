@@ -7,6 +7,7 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,12 +19,14 @@ from container.hyperparameters import Hyperparameters
 from container.paths import Paths
 from container.text import PLACEHOLDERS
 from train.analysis import Translations
+from train.calibration import calibrate, error_on, judge
 from train.evaluate import TestSet, make_test_set, score, translate
 from train.export import export_ctranslate2
 from train.fit import Fitted
 from train.parity import Reference, ctranslate2_parity, make_reference, saved_model_parity
 from train.prepare import Prepared, copy_tokenizer
 from train.progress import Progress
+from train.records import Pair
 from train.report import FinishedJob, write_report
 
 TEST_SOURCES = 2000  # a 95 % interval of about +-1 BLEU
@@ -66,9 +69,10 @@ def publish(
         test_set = make_test_set(prepared.corpus.test, HURRIED_SOURCES if stop.is_set() else TEST_SOURCES)
         scores, translations = _scores(prepared, hp, folder / artifact.CTRANSLATE2, float32, test_set, progress, stop)
         manifest = _manifest(prepared, fitted, hp, scores, parity, stopped=stopped_early)
-        published = artifact.publish(folder, paths.model, manifest)
+        calibrated = _calibrated(manifest, prepared, folder / artifact.CTRANSLATE2, progress, stop)
+        published = artifact.publish(folder, paths.model, calibrated)
     paths.output_data.mkdir(parents=True, exist_ok=True)
-    metrics = {"history": progress.history, "scores": {name: s.model_dump() for name, s in scores.items()}}
+    metrics = {"history": progress.history, "scores": calibrated.model_dump(mode="json")["scores"]}
     write_atomically(paths.output_data / "metrics.json", json.dumps(metrics, indent=1).encode())
     job = FinishedJob(published, prepared, hp, progress.history, translations)
     progress.say(f"the report stands in {write_report(paths.output_data, job, hurried=stop.is_set())}")
@@ -128,6 +132,26 @@ def _scores(
         )
         scores["bleu_lost_by_quantization"] = Score(value=round(lost, 2), signature=scores["bleu"].signature)
     return scores, translations
+
+
+def _calibrated(
+    manifest: Manifest, prepared: Prepared, model: Path, progress: Progress, stop: threading.Event
+) -> Manifest:
+    """The manifest with what a confidence is made of, and its error on the test part where there is one."""
+
+    def part(pairs: Sequence[Pair]) -> TestSet:
+        return make_test_set(pairs, HURRIED_SOURCES if stop.is_set() else TEST_SOURCES)
+
+    calibration = calibrate(model, prepared.tokenizer, part(prepared.corpus.validation), manifest.decoding)
+    if calibration is None:
+        progress.say("the validation part is too small to learn how probable good translations are: no confidence")
+        return manifest
+    scores = dict(manifest.scores)
+    if prepared.corpus.test:
+        judged = judge(model, prepared.tokenizer, part(prepared.corpus.test), manifest.decoding)
+        scores["calibration_error"] = error_on(calibration, judged)
+        progress.metrics(calibration_error=scores["calibration_error"].value)
+    return manifest.model_copy(update={"calibration": calibration, "scores": scores})
 
 
 def _manifest(

@@ -141,6 +141,7 @@ def _score_table(job: FinishedJob, intervals: Mapping[str, float]) -> Html:
         "bleu_multi": "BLEU, all references",
         "chrf_multi": "chrF, all references",
         "bleu_lost_by_quantization": "BLEU lost by quantisation",
+        "calibration_error": "calibration error of the confidence",
     }
     rows = []
     for name, score in job.model.manifest.scores.items():

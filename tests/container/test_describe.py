@@ -123,6 +123,7 @@ epoch=1; validation_loss=2.9; validation_bleu=12.3; validation_chrf=33.1;
 test_bleu=25.01; test_chrf=48.2;
 step=200; train_loss=1.5e-05; tokens_per_second=1e3; learning_rate=0.0010;
 int8_test_bleu=7.7; best_validation_bleu=8.8; test_bleu=nan; test_bleu=1
+calibration_error=0.0281;
 """
 
 
@@ -136,6 +137,7 @@ int8_test_bleu=7.7; best_validation_bleu=8.8; test_bleu=nan; test_bleu=1
         ("validation:chrf", ["33.1"]),
         ("test:bleu", ["25.01"]),
         ("test:chrf", ["48.2"]),
+        ("test:calibration_error", ["0.0281"]),
     ],
 )
 def test_each_metric_finds_its_own_numbers_only(name: str, values: list[str]) -> None:
@@ -145,7 +147,7 @@ def test_each_metric_finds_its_own_numbers_only(name: str, values: list[str]) ->
 
 
 def test_all_metrics_are_tested_above() -> None:
-    assert len(METRICS) == 7
+    assert len(METRICS) == 8
 
 
 def test_the_table_has_a_row_for_each_hyperparameter() -> None:

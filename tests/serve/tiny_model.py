@@ -9,14 +9,16 @@ import ctranslate2
 import numpy as np
 import sentencepiece
 
-from container.artifact import CTRANSLATE2, TOKENIZER, Artifact, Decoding, Manifest, publish, staging
+from container.artifact import CTRANSLATE2, TOKENIZER, Artifact, Calibration, Decoding, Manifest, publish, staging
 from container.text import PLACEHOLDERS, language_tag
 
 D, FFN, SEED = 16, 32, 1
 WORDS = "I you we they see eat buy a the dog cat book house green red big small now . ? ! , Hello"
 
 
-def write_tiny_model(destination: Path, decoding: Decoding | None = None) -> Artifact:
+def write_tiny_model(
+    destination: Path, decoding: Decoding | None = None, calibration: Calibration | None = None
+) -> Artifact:
     """A whole model directory with random weights: all of the contract, no sense in the output."""
     generator = np.random.default_rng(SEED)
     destination.mkdir(parents=True, exist_ok=True)
@@ -28,6 +30,7 @@ def write_tiny_model(destination: Path, decoding: Decoding | None = None) -> Art
             target_lang="es",
             source_tokens_prefix=(language_tag("es"),),
             placeholders=PLACEHOLDERS,
+            calibration=calibration,
             decoding=decoding or Decoding(beam_size=2, max_source_length=64, max_target_length=24),
         )
         return publish(folder, destination, manifest)
