@@ -40,7 +40,8 @@ NO_LIMIT = 1 << 60  # cgroup v1 writes a number this large for "none"
 MEMORY_WANTED = 1 << 30  # bytes; TensorFlow and the smallest of models already take 0.8 GB
 SAGEMAKER_MODES = (
     ("training", f"input modes {', '.join(MODES)}; managed spot by checkpoints; many hosts; network isolation"),
-    ("inference", "real-time, streaming and multi-model endpoints, on a port of SageMaker's choice; batch transform"),
+    ("inference", "real-time, streaming, asynchronous, serverless and multi-model endpoints; batch transform"),
+    ("", "in a pipeline on a port of SageMaker's choice; as any user on a read-only root, without network"),
 )
 
 

@@ -4,7 +4,7 @@
 # Universal but for gpu.txt, which is for the image alone: one file holds the hashes for every platform and
 # Python 3.11 to 3.13. No index host is written.
 # Usage: requirements/lock.sh            write all
-#        requirements/lock.sh --prove    only show that what is locked resolves on each of the three Pythons
+#        requirements/lock.sh --prove    only show that what is locked resolves on each of the three Pythons, and on ARM
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export UV_SYSTEM_CERTS=true # as pip does: a company's own certificate authority is known to the system
@@ -22,6 +22,10 @@ if [[ ${1:-} == --prove ]]; then
       --python-version "$version" --python-platform x86_64-manylinux_2_28 --only-binary :all: >/dev/null
     echo "requirements/test.txt resolves on Python $version"
   done
+  # The image as it is built on Apple Silicon, without emulation.
+  resolve --extra train --extra serve --constraint requirements/runtime.txt \
+    --python-version 3.11 --python-platform aarch64-manylinux_2_28 --only-binary :all: >/dev/null
+  echo "requirements/runtime.txt resolves on ARM"
 else
   # The larger set first, then the smaller one within it: the two never disagree on a version.
   everywhere=(--universal --python-version 3.11)

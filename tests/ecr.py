@@ -29,7 +29,6 @@ ACCOUNT = "123456789012"  # moto's
 HOSTS = (
     f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com",
     f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com",
-    f"{ACCOUNT}.dkr.ecr.us-gov-west-1.amazonaws.com",
     f"{ACCOUNT}.dkr.ecr.cn-north-1.amazonaws.com.cn",
 )
 # bcrypt of "123456789012-auth-token", the password of moto's authorization token for the user AWS

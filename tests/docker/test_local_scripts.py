@@ -13,7 +13,7 @@ import pytest
 
 from container.artifact import open_artifact
 from tests.docker.job import TOY, Job
-from tests.engine import IMAGE_NAME, docker
+from tests.engine import docker
 
 pytestmark = pytest.mark.docker
 
@@ -105,67 +105,3 @@ def test_transform_fails_as_a_whole(repo: Path, image: str, trained: Job, tmp_pa
     done = run(script, image, records, trained.model, MAX_PAYLOAD_BYTES="10")
     assert (done.returncode, "line 1 of" in done.stderr) == (1, True), done.stderr
     assert not Path(f"{records}.out").exists()
-
-
-def results(table: str) -> dict[str, str]:
-    """Clause to `pass`, `FAIL` or `skip`."""
-    return {line[13:71].strip(): line[:4] for line in table.splitlines() if not line.startswith(" ")}
-
-
-def test_this_image_keeps_the_contract(repo: Path, image: str, test_dir: Path) -> None:
-    done = run(repo / "local_test" / "check_contract.sh", "--job", test_dir, image)
-    assert done.returncode == 0, done.stdout + done.stderr
-    clauses = results(done.stdout)
-    assert set(clauses.values()) == {"pass"}, done.stdout
-    assert len(clauses) == 18
-
-
-@pytest.fixture
-def wrong_image(image: str, tmp_path: Path) -> Iterator[str]:
-    """An image that gets about everything wrong; on the base of ours, so that it takes a second to build."""
-    name = f"{IMAGE_NAME}:wrong"
-    (tmp_path / "serve").write_text(
-        "#!/usr/bin/env python3\n"
-        "import http.server as h, signal, sys\n"
-        "class Handler(h.BaseHTTPRequestHandler):\n"
-        "    def do_GET(self): self.send_response(200); self.end_headers()\n"
-        "    def do_POST(self): self.send_response(500); self.end_headers()\n"
-        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))\n"
-        "open('/var/started', 'w')\n"
-        "h.HTTPServer(('', 8080), Handler).serve_forever()\n"
-    )
-    (tmp_path / "train").write_text("#!/bin/sh\n[ -e /opt/ml/input/data/training/pairs.tsv ] && exit 1\nexit 0\n")
-    (tmp_path / "Dockerfile").write_text(
-        "FROM python:3.11-slim-bookworm\nCOPY train serve /usr/local/bin/\n"
-        "RUN chmod +x /usr/local/bin/train /usr/local/bin/serve && mkdir -p /opt/ml/code && touch /opt/ml/code/a\n"
-    )
-    docker("build", "--tag", name, str(tmp_path))
-    yield name
-    docker("image", "rm", "--force", name)
-
-
-def test_check_contract_finds_what_is_wrong(repo: Path, wrong_image: str, test_dir: Path) -> None:
-    done = run(repo / "local_test" / "check_contract.sh", "--job", test_dir, wrong_image)
-    assert done.returncode == 1, done.stdout + done.stderr
-    clauses = results(done.stdout)
-    right = {clause for clause, result in clauses.items() if result == "pass"}
-    assert right == {
-        "built for linux/amd64",
-        "at most 10 GB unpacked (serverless endpoints)",
-        "no /opt/ml/output/failure after success",
-        "`serve` with a read-only model: GET /ping is 200",
-        "GET /ping is 200 after all this",
-    }
-    assert clauses["SIGTERM ends the job within 120 s"] == "skip", "it never ran long enough"
-
-
-def test_check_contract_says_what_it_needs(repo: Path, image: str, tmp_path: Path) -> None:
-    script = repo / "local_test" / "check_contract.sh"
-    for arguments, sentence in (
-        (["no-such-image"], "there is no image no-such-image here"),
-        (["--job", tmp_path, image], "holds no input/config and input/data"),
-        (["--only", "serve", image], "--only serve needs --model"),
-        (["--only", "all", image], "--only takes image, train or serve, not all"),
-    ):
-        done = run(script, *arguments)
-        assert (done.returncode, sentence in done.stderr) == (2, True), done.stderr
