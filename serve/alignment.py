@@ -38,6 +38,8 @@ def widen(found: Links, source: Sequence[int], target: Sequence[int]) -> Links:
 
     A placeholder is one word and its span may be several.
     """
+    if not found:  # what most requests ask for
+        return ()
     starts, ends = np.cumsum([0, *source]), np.cumsum([0, *target])
     return tuple(
         (one, other)
