@@ -5,8 +5,9 @@
 DATA ?= sample
 PYTHON ?= python3
 IMAGE ?= sagemaker-nmt
+MINUTES ?= 60
 
-.PHONY: help demo serve test check image image-gpu test-gpu sbom docs lock resolve bench-train bench-serve soak
+.PHONY: help demo serve test check image image-gpu test-gpu sbom docs lock resolve bench-train bench-serve soak bench-quality ablations
 help:
 	@echo "make demo                 train on the embedded sample, serve it, translate ten sentences (5 minutes)"
 	@echo "make demo DATA=tatoeba    the same on the Tatoeba English-Spanish corpus (40 minutes)"
@@ -19,6 +20,8 @@ help:
 	@echo "make bench-serve          serving speed beside the engine alone and other shapes (12 minutes; MODEL=DIR CORPUS=...)"
 	@echo "make soak                 15 minutes of mixed traffic: failures, memory, p99 (MODEL=DIR CORPUS=...)"
 	@echo "make sbom                 what is in the image, with licences: build/sbom.cdx.json, build/licences.md"
+	@echo "make bench-quality        BLEU and chrF against time beside JoeyNMT (MINUTES=60 of training each; CORPUS=PAIRS.tsv)"
+	@echo "make ablations            what each part of the recipe gives, ten minutes a row (CORPUS=PAIRS.tsv)"
 	@echo "make docs                 write the tables in docs/ again from the schemas"
 	@echo "make lock                 resolve pyproject.toml into requirements/*.txt again"
 	@echo "make resolve              prove that the locks resolve on Python 3.11, 3.12 and 3.13"
@@ -36,6 +39,15 @@ soak:
 	local_test/setup.sh runtime
 	.venv/bin/python -m benchmarks.soak $(if $(MODEL),--model "$(MODEL)") $(if $(CORPUS),--data "$(CORPUS)") \
 		--keep benchmarks/soak.md
+
+bench-quality:
+	local_test/setup.sh runtime
+	benchmarks/setup.sh
+	.venv/bin/python -m benchmarks.quality --minutes $(MINUTES) $(if $(CORPUS),--corpus "$(CORPUS)")
+
+ablations:
+	local_test/setup.sh runtime
+	.venv/bin/python -m benchmarks.ablations $(if $(CORPUS),--corpus "$(CORPUS)")
 
 demo:
 	local_test/setup.sh runtime

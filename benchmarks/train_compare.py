@@ -4,7 +4,8 @@ python -m benchmarks.train_compare [--corpus PAIRS.tsv] [--seconds 60] [--batch-
 
 Prints a Markdown table: target tokens a second (padding not counted), the ratio to JoeyNMT, the share of the
 machine's matmul peak, and peak memory (the largest resident set of the row's own process). The
-peak is measured before and after the rows, and the better one counts.
+peak is measured before each row and after the last, and the best counts: a machine that others use
+for a moment must not look slow.
 """
 
 from __future__ import annotations
@@ -69,9 +70,9 @@ def compare(task: Task, rows: Sequence[Row]) -> None:
     """Measure the rows one after the other and print their table."""
     file = task.path("task.json")
     file.write_text(task.to_json())
-    peaks = [_run((HERE, "-m", "benchmarks.train_peak", str(file)))[0]]
-    measured = []
+    measured, peaks = [], []
     for row in rows:
+        peaks.append(_run((HERE, "-m", "benchmarks.train_peak", str(file)))[0])
         result, megabytes = _run(tuple(str(file) if part == "{task}" else part for part in row.command))
         print(f"{row.name}: {result['tokens_per_second']:.0f} target tokens/s", file=sys.stderr, flush=True)
         measured.append((row, result, megabytes))
