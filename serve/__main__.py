@@ -53,7 +53,8 @@ def main() -> int:
         nginx = find_nginx(os.pathsep.join((os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS)))
         check_port(settings.port)
         if not settings.multi_model:  # models come later, by POST /models
-            open_artifact(Paths.from_environment().model)
+            model = Paths.from_environment().model
+            open_artifact(model, with_saved_model=settings.engine == "tensorflow")
         if settings.page:
             print(f"serve: a page to try the model: http://localhost:{settings.port}/", file=sys.stderr, flush=True)
         with run_folder() as folder:

@@ -6,30 +6,34 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import ctranslate2
-import numpy as np
 
 from container.artifact import Artifact
-from serve.alignment import Links, links
 from serve.parameters import Options
 from serve.predictor import Hypothesis, Predictor, Source, Translation
 from serve.texts import Texts
 
+COMPUTE_TYPES = {"cpu": "default", "cuda": "float16"}  # default: that of the export
+
 
 class CTranslate2Predictor(Predictor):
-    """CTranslate2 on CPU: one copy of the weights, `threads` sentences or batches decoded side by side.
+    """CTranslate2, with one copy of the weights. Not fork-safe (OpenNMT/CTranslate2 issue 539).
 
-    It keeps the number format of the export (int8 unless training was told otherwise). Not fork-safe
-    (OpenNMT/CTranslate2 issue 539): create it in the process that uses it.
+    On "cpu" in the number format of the export (int8 unless training was told otherwise), `threads` batches
+    side by side; on "cuda" in float16, one batch at a time: a GPU is filled by larger batches.
     """
 
-    def __init__(self, artifact: Artifact, threads: int) -> None:
+    def __init__(self, artifact: Artifact, threads: int, device: str = "cpu") -> None:
         self.decoding = artifact.manifest.decoding
-        self.threads = threads
+        self.threads = threads if device == "cpu" else 1
         self._texts = Texts(artifact)
         self.rules = self._texts.rules
         # intra_threads=1: the cores are used by sentences side by side, not by one matrix product.
         self._translator = ctranslate2.Translator(
-            str(artifact.ctranslate2), device="cpu", inter_threads=threads, intra_threads=1
+            str(artifact.ctranslate2),
+            device=device,
+            compute_type=COMPUTE_TYPES[device],
+            inter_threads=self.threads,
+            intra_threads=1,
         )
 
     def prepare(self, texts: Sequence[str]) -> list[Source]:
@@ -83,27 +87,18 @@ class CTranslate2Predictor(Predictor):
     def _translation(
         self, source: Source, result: ctranslate2.TranslationResult, log_probs: Sequence[float], options: Options
     ) -> Translation:
-        best = result.hypotheses[0]
         hypotheses = tuple(
             Hypothesis(
                 self._texts.line(tokens),
                 score,
                 len(tokens),
-                self._links(source, tokens, result.attention[rank]) if options.return_alignment else (),
+                self._texts.links(source, tokens, result.attention[rank]) if options.return_alignment else (),
                 # the end of the sentence has a score of its own, and no piece
                 tuple(zip(tokens, log_probs, strict=False)) if rank == 0 else (),
             )
             for rank, (tokens, score) in enumerate(zip(result.hypotheses, result.scores, strict=True))
         )
-        warning = source.warning
-        if warning is None and len(best) >= options.max_length:
-            warning = f"The translation was stopped at max_length, {options.max_length} tokens."
-        return Translation(hypotheses, warning)
-
-    def _links(self, source: Source, tokens: Sequence[str], attention: Sequence[Sequence[float]]) -> Links:
-        tag = len(self._texts.tag)  # attention to the language tag is to no word
-        rows = np.array(attention, dtype=float).reshape(len(tokens), -1)
-        return links(source.tokens[tag:], tokens, rows[:, tag : len(source.tokens)])
+        return Translation(hypotheses, self._texts.warning(source, len(result.hypotheses[0]), options))
 
     def close(self) -> None:
         self._translator.unload_model()

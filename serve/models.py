@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from container.artifact import CTRANSLATE2, TOKENIZER, find_model
+from container.artifact import CTRANSLATE2, SAVED_MODEL, TOKENIZER, find_model
 from container.errors import NotFound, NotLoaded, UserError
 from serve.engines import load
 from serve.machine import available_memory
@@ -56,9 +56,11 @@ class Models:
         `NotLoaded` when the name is taken or memory is; `ArtifactError` when the folder is no whole model.
         """
         folder = self._confined(url)
-        entry = self._reserve(name, url, _size(folder))
+        entry = self._reserve(name, url, self._size(folder))
         try:
-            service = Service(partial(load, folder), self.settings, slots=self._slots, metrics=self.metrics)
+            service = Service(
+                partial(load, folder, self.settings), self.settings, slots=self._slots, metrics=self.metrics
+            )
             service.wait_until_loaded()
             entry.service = service
         except MemoryError:
@@ -78,6 +80,12 @@ class Models:
         if folder == root or not folder.is_relative_to(root):
             raise outside
         return folder
+
+    def _size(self, folder: Path) -> int:
+        """Bytes that the engine will take, about."""
+        weights = SAVED_MODEL if self.settings.engine == "tensorflow" else CTRANSLATE2
+        files = [folder / TOKENIZER, *(folder / weights).rglob("*")]
+        return OVERHEAD + sum(file.stat().st_size for file in files if file.is_file())
 
     def _reserve(self, name: str, url: str, size: int) -> Entry:
         with self._changed:
@@ -152,11 +160,6 @@ class Models:
         """Wait for what runs; the process ends after this."""
         for service in self.services():
             service.close()
-
-
-def _size(folder: Path) -> int:
-    files = [folder / TOKENIZER, *(folder / CTRANSLATE2).rglob("*")]
-    return OVERHEAD + sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _mb(size: int) -> int:

@@ -15,6 +15,8 @@ SIGNS_OF_SAGEMAKER = (
     "SAGEMAKER_MULTI_MODEL",
     "SAGEMAKER_SAFE_PORT_RANGE",
 )
+ENGINES = ("ctranslate2", "tensorflow")
+DEVICES = ("auto", "cpu", "cuda")
 SPARE_THREADS = 8  # beyond the request slots, so that /ping and refusals never wait for a translation
 
 
@@ -31,6 +33,8 @@ class Settings:
         1,024 a beam of 4 is less than half as fast, and memory grows by a third (benchmarks/RESULTS.md).
     multi_model: models come and go by /models; SageMaker sets SAGEMAKER_MULTI_MODEL in such endpoints.
     models_memory_mb: MiB that all loaded models may take; 0 is half of the container's memory.
+    engine: ctranslate2, or tensorflow for a model that was trained with saved_model=true.
+    device: of the engine; auto is the GPU where there is one.
     page: the page for people at `/`; by itself where no sign of SageMaker is, and never with several models.
     """
 
@@ -42,11 +46,13 @@ class Settings:
     batch_tokens: int = 256
     multi_model: bool = False
     models_memory_mb: int = 0
+    engine: str = "ctranslate2"
+    device: str = "auto"
     page: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read the settings; `UserError` names the variable that is no number or out of range.
+        """Read the settings; `UserError` names the variable that is no number, out of range or no known name.
 
         A batch transform job (SAGEMAKER_BATCH=true) has neither limit unless it is given: SageMaker sets its own.
         """
@@ -63,6 +69,8 @@ class Settings:
             batch_tokens=_number(environment, "NMT_BATCH_TOKENS", cls.batch_tokens, 1, 1_000_000),
             multi_model=multi_model,
             models_memory_mb=_number(environment, "NMT_MODELS_MEMORY_MB", cls.models_memory_mb, 0, 10_000_000),
+            engine=_choice(environment, "NMT_ENGINE", ENGINES),
+            device=_choice(environment, "NMT_DEVICE", DEVICES),
             page=bool(_number(environment, "NMT_UI", int(outside), 0, 1)) and not multi_model,
         )
 
@@ -73,6 +81,16 @@ class Settings:
 
 def _is_true(environment: Mapping[str, str], name: str) -> bool:
     return environment.get(name, "").lower() == "true"
+
+
+def _choice(environment: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    """One of `choices`; the first is the default."""
+    value = environment.get(name) or choices[0]
+    if value not in choices:
+        raise UserError(
+            f"The environment variable {name} is {value!r}: give {', '.join(choices[:-1])} or {choices[-1]}."
+        )
+    return value
 
 
 def _number(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

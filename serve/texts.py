@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import numpy as np
 import sentencepiece
+from numpy.typing import ArrayLike
 
 from container import text as text_rules
 from container.artifact import Artifact
+from serve.alignment import Links, links
+from serve.parameters import Options
 from serve.predictor import Source, TextRules
 
 UNLIKE = "The text is unlike those that the model learnt from (another language?): do not trust the translation."
@@ -46,6 +50,18 @@ class Texts:
     def line(self, tokens: Sequence[str]) -> str:
         """The text of target tokens: one line, whatever the model wrote."""
         return _one_line(self.tokenizer.decode(list(tokens)))
+
+    def links(self, source: Source, tokens: Sequence[str], attention: ArrayLike) -> Links:
+        """Which words belong together; attention: a row for each of `tokens`, a column for each of the source."""
+        tag = len(self.tag)  # attention to the language tag is to no word
+        rows = np.asarray(attention, dtype=float)[: len(tokens)].reshape(len(tokens), -1)
+        return links(source.tokens[tag:], tokens, rows[:, tag : len(source.tokens)])
+
+    def warning(self, source: Source, length: int, options: Options) -> str | None:
+        """What is doubtful about a translation of `length` tokens, if anything is."""
+        if source.warning is None and length >= options.max_length:
+            return f"The translation was stopped at max_length, {options.max_length} tokens."
+        return source.warning
 
     def _sizes(self, words: Sequence[str]) -> list[int]:
         """Tokens of each word, few at a time: while the tokenizer works, no other thread does.

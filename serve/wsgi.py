@@ -32,7 +32,7 @@ def application() -> Flask:
         app = create_multi_model_app(models)
         app.extensions["service"] = models
         return app
-    service = Service(partial(load, paths.model), settings, end_worker)
+    service = Service(partial(load, paths.model, settings), settings, end_worker)
     app = create_app(service)
     if settings.page:
         add_page(app, paths.model)
