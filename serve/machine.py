@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 from collections.abc import Mapping
@@ -39,6 +40,16 @@ def available_memory(cgroup: Path = CGROUP, meminfo: Path = Path("/proc/meminfo"
         if file.is_file() and (limit := file.read_text().strip()) != "max":
             limits.append(int(limit))
     return min(limits)
+
+
+def give_back_memory() -> None:
+    """Hand what has been freed back to the system; glibc keeps it, in one heap for each of the threads there were.
+
+    Without this a model loaded and unloaded a thousand times leaves some 25 MB behind.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
+    if trim is not None:
+        trim(0)
 
 
 TRANSFORM_MB = 100  # SageMaker: MaxConcurrentTransforms x MaxPayloadInMB is at most this

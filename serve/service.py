@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from container.errors import ArtifactError, Overloaded, PlatformError
 from serve import documents
 from serve.batching import Batcher, Item
+from serve.machine import give_back_memory
 from serve.metrics import Metrics
 from serve.predictor import Predictor, Translation
 from serve.settings import Settings
@@ -99,3 +100,4 @@ class Service:
             self._batcher.close()
         if self._predictor:
             self._predictor.close()
+        give_back_memory()
