@@ -51,7 +51,7 @@ def _decode(sentence: Sentence, best: str, word: int, batcher: Batcher, until: f
     parameters, masked = sentence.item.parameters, sentence.masked
     words = best.split()
     opening = masked.hide(" ".join(words[:word]))
-    plain = parameters.model_copy(update={"return_alignment": False, "return_token_scores": False})
+    plain = parameters.model_copy(update={"return_alignment": bool(masked.tags), "return_token_scores": False})
     item = Item(masked.text, plain, opening, SPARE * parameters.num_alternatives + 1)
     others: dict[str, Hypothesis] = {}
     for each in batcher.translate([item], until)[0].hypotheses:

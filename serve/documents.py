@@ -15,7 +15,7 @@ from serve.alternatives import find_alternatives
 from serve.batching import Batcher, Item
 from serve.predictor import EMPTY, Hypothesis, TextRules, Translation
 from serve.sentences import Sentence, translate_sentences
-from serve.spans import mask
+from serve.spans import protect
 
 SHOWN_WARNINGS = 3
 STREAM_GROUP = 64  # sentences
@@ -34,17 +34,20 @@ class Document:
 def cut(item: Item, rules: TextRules) -> Document:
     """Cut a text where its sentences end, and a sentence that is too long for the model where its clauses do."""
     outer_gaps, whole = layout.split(item.text, rules.prefixes)
-    gaps, texts = outer_gaps[:1], []
-    for text, gap in zip(whole, outer_gaps[1:], strict=True):
-        parts = [part[: rules.longest] for part in layout.shorten(normalise(text), rules.sizes, rules.room)]
-        gaps += [*[" "] * (len(parts) - 1), gap]
-        texts += parts
     glossary = item.parameters.glossary or {}
     later = item.parameters.model_copy(update={"prefix": None})  # a target prefix opens the first sentence only
-    sentences = [
-        Sentence(Item(text, later if index else item.parameters), mask(text, rules.placeholders, glossary))
-        for index, text in enumerate(texts)
-    ]
+    gaps = outer_gaps[:1]
+    sentences: list[Sentence] = []
+    for text, gap in zip(whole, outer_gaps[1:], strict=True):
+        parts = protect(
+            normalise(text), rules.placeholders, glossary, lambda long: layout.shorten(long, rules.sizes, rules.room)
+        )
+        for masked, between in parts:
+            parameters = later if sentences else item.parameters
+            text = masked.text[: rules.longest]  # a single word without end
+            sentences.append(Sentence(Item(masked.whole, parameters), replace(masked, text=text)))
+            gaps.append(between)
+        gaps[-1] = gap
     return Document(item, gaps, sentences)
 
 
@@ -106,10 +109,8 @@ def _ranked(document: Document, parts: Sequence[Hypothesis]) -> Hypothesis:
     """One hypothesis of a text; its score and confidence are the means of its sentences', weighted by their tokens."""
     tokens = sum(part.tokens for part in parts)
     score = sum(part.score * part.tokens for part in parts) / tokens if tokens else 0.0
-    sure = [part.confidence for part in parts if part.confidence is not None]
-    confidence = (
-        sum(each * part.tokens for each, part in zip(sure, parts, strict=True)) / tokens if sure and tokens else 1
-    )
+    sure = [(part.confidence, part.tokens) for part in parts if part.confidence is not None and part.tokens]
+    confidence = sum(each * count for each, count in sure) / sum(count for _, count in sure) if sure else None
     alignment, read, written = [], len(document.gaps[0].split()), len(document.gaps[0].split())
     for sentence, part, gap in zip(document.sentences, parts, document.gaps[1:], strict=True):
         alignment += [(read + source, written + target) for source, target in part.alignment]
@@ -121,5 +122,5 @@ def _ranked(document: Document, parts: Sequence[Hypothesis]) -> Hypothesis:
         tokens,
         tuple(alignment),
         tuple(entry for part in parts for entry in part.token_scores),
-        confidence if sure else None,
+        confidence,
     )

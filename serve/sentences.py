@@ -9,8 +9,10 @@ from container.artifact import mean_log_probability
 from serve import layout
 from serve.alignment import widen
 from serve.batching import Batcher, Item
+from serve.forcing import Forced, force
 from serve.predictor import EMPTY, Hypothesis, TextRules, Translation
 from serve.spans import Masked
+from serve.tags import moved, weave
 
 SHOWN_SPANS = 3
 LOOPS = "The translation repeats itself: do not trust it."
@@ -25,15 +27,89 @@ class Sentence:
 
 
 def translate_sentences(sentences: Sequence[Sentence], batcher: Batcher, until: float) -> list[Translation]:
-    """Translate sentences, in order; one whose protected spans get lost, again without protection."""
-    first = batcher.translate([_protected(sentence, batcher.rules) for sentence in sentences], until)
-    answers = [_filled(sentence, translation) for sentence, translation in zip(sentences, first, strict=True)]
+    """Translate sentences, in order; each protected span is in its translation, whatever the model does.
+
+    It may keep the symbols in any hypothesis of its beam; or write what is wanted without symbols; else it is forced.
+    """
+    answers = _translated(sentences, [sentence.masked for sentence in sentences], batcher, until)
     lost = [index for index, answer in enumerate(answers) if answer is None]
-    second = batcher.translate([sentences[index].item for index in lost], until) if lost else []
-    for index, translation in zip(lost, second, strict=True):
-        answers[index] = _told(sentences[index], translation)
+    plain = [sentences[index].masked.plain() for index in lost]
+    for index, answer in zip(lost, _translated([sentences[i] for i in lost], plain, batcher, until), strict=True):
+        answers[index] = answer
+    lost = [index for index in lost if answers[index] is None]
+    inputs = [(sentences[index].masked, sentences[index].item.parameters) for index in lost]
+    for index, forced in zip(lost, force(inputs, batcher, until) if lost else [], strict=True):
+        answers[index] = _forced(sentences[index], forced)
     together = zip(sentences, answers, strict=True)
     return [_sure(sentence, answer or EMPTY, batcher.rules) for sentence, answer in together]
+
+
+def _translated(
+    sentences: Sequence[Sentence], masked: Sequence[Masked], batcher: Batcher, until: float
+) -> list[Translation | None]:
+    """The hypotheses that have every span of their sentence; None where there is none."""
+    if not sentences:
+        return []
+    items = [_item(*each, batcher.rules) for each in zip(sentences, masked, strict=True)]
+    found = batcher.translate(items, until)
+    return [_filled(*each) for each in zip(sentences, masked, found, strict=True)]
+
+
+def _item(sentence: Sentence, masked: Masked, rules: TextRules) -> Item:
+    parameters, wanted = sentence.item.parameters, {}
+    if sentence.masked.spans:  # any hypothesis of the beam may be the one that has them all
+        wanted["num_hypotheses"] = parameters.options(rules.decoding).beam_size
+    if masked.tags:
+        wanted["return_alignment"] = True
+    return Item(masked.text, parameters.model_copy(update=wanted) if wanted else parameters)
+
+
+def _filled(sentence: Sentence, masked: Masked, translation: Translation) -> Translation | None:
+    filled = [fill(each, masked) for each in translation.hypotheses if masked.kept_by(each.text)]
+    if sentence.masked.spans and not masked.spans:  # no symbols were used: is everything there all the same?
+        filled = [each for each in filled if sentence.masked.honoured_by(each.text)]
+    if not filled:
+        return None
+    best = filled[0].text
+    lost = [text for text in masked.left_out if text not in best]  # of a model without symbols
+    told = f"The model did not carry over {_shown(lost)}: check the translation." if lost else None
+    wanted = tuple(filled[: sentence.item.parameters.num_hypotheses])
+    return Translation(wanted, _doubts(sentence, translation.hypotheses[0].text, translation.warning, told))
+
+
+def _forced(sentence: Sentence, forced: Forced) -> Translation:
+    targets = [span.target for span in sentence.masked.spans]
+    told = f"{_shown(targets)} had to be put in by force: check the translation." if forced.inserted else None
+    best = fill(forced.hypothesis, sentence.masked)
+    return Translation((best,), _doubts(sentence, best.text, None, told))
+
+
+def _doubts(sentence: Sentence, translation: str, warning: str | None, told: str | None) -> str | None:
+    """What is told of the spans, what the engine says, and whether the translation goes in circles."""
+    circles = LOOPS if layout.loops(translation, sentence.item.text) else None
+    return " ".join(filter(None, (told, warning, circles))) or None
+
+
+def _shown(spans: Sequence[str]) -> str:
+    return ", ".join(map(repr, spans[:SHOWN_SPANS])) + (", …" if len(spans) > SHOWN_SPANS else "")
+
+
+def fill(hypothesis: Hypothesis, masked: Masked) -> Hypothesis:
+    """The hypothesis with tags and spans in their places; links, which were between masked words, between all words."""
+    words, text, alignment = hypothesis.text.split(), hypothesis.text, hypothesis.alignment
+    if masked.tags:
+        before, after = masked.woven, weave(words, moved(masked.tags, words, alignment))
+        text, alignment = after.text, tuple((before.places[i], after.places[j]) for i, j in alignment)
+    if alignment:
+        source = [len(masked.fill_source(word).split()) for word in masked.woven.text.split()]
+        target = [len(masked.fill(word).split()) for word in text.split()]
+        alignment = widen(alignment, source, target)
+    return replace(
+        hypothesis,
+        text=masked.fill(text),
+        alignment=alignment,
+        token_scores=tuple((masked.fill(token), score) for token, score in hypothesis.token_scores),
+    )
 
 
 def _sure(sentence: Sentence, translation: Translation, rules: TextRules) -> Translation:
@@ -48,55 +124,3 @@ def _sure(sentence: Sentence, translation: Translation, rules: TextRules) -> Tra
         return replace(each, confidence=calibration.confidence(mean))
 
     return replace(translation, hypotheses=tuple(map(sure, translation.hypotheses)))
-
-
-def _protected(sentence: Sentence, rules: TextRules) -> Item:
-    parameters = sentence.item.parameters
-    if sentence.masked.spans:  # any hypothesis of the beam may be the one that keeps the symbols
-        width = parameters.options(rules.decoding).beam_size
-        parameters = parameters.model_copy(update={"num_hypotheses": width})
-    return Item(sentence.masked.text, parameters)
-
-
-def _filled(sentence: Sentence, translation: Translation) -> Translation | None:
-    """The hypotheses that kept every symbol, spans in their places; None when there is none."""
-    masked = sentence.masked
-    kept = [each for each in translation.hypotheses if masked.kept_by(each.text)]
-    if not kept:
-        return None
-    filled = tuple(fill(each, masked) for each in kept[: sentence.item.parameters.num_hypotheses])
-    too_many = masked.left_out and f"{_shown(masked.left_out)} could not be protected: check the translation."
-    return Translation(filled, _doubts(sentence, translation, too_many or None))
-
-
-def _doubts(sentence: Sentence, translation: Translation, found: str | None) -> str | None:
-    """What was `found`, what the engine says, and whether the translation goes in circles."""
-    circles = LOOPS if layout.loops(translation.hypotheses[0].text, sentence.item.text) else None
-    return " ".join(filter(None, (found, translation.warning, circles))) or None
-
-
-def fill(hypothesis: Hypothesis, masked: Masked) -> Hypothesis:
-    """The hypothesis with the spans in their places; links, which were between masked words, between all words."""
-    source = [len(masked.fill_source(word).split()) for word in masked.text.split()]
-    target = [len(masked.fill(word).split()) for word in hypothesis.text.split()]
-    return replace(
-        hypothesis,
-        text=masked.fill(hypothesis.text),
-        alignment=widen(hypothesis.alignment, source, target),
-        token_scores=tuple((masked.fill(token), score) for token, score in hypothesis.token_scores),
-    )
-
-
-def _told(sentence: Sentence, translation: Translation) -> Translation:
-    """A translation made without protection, and which spans it really lost."""
-    best = translation.hypotheses[0].text
-    lost = [span.target for span in sentence.masked.spans if span.target not in best]
-    lost += [text for text in sentence.masked.left_out if text not in best]
-    found = f"The model did not carry over {_shown(lost)}: check the translation." if lost else None
-    unmasked = Masked(sentence.item.text)
-    hypotheses = tuple(fill(each, unmasked) for each in translation.hypotheses)
-    return Translation(hypotheses, _doubts(sentence, translation, found))
-
-
-def _shown(spans: Sequence[str]) -> str:
-    return ", ".join(map(repr, spans[:SHOWN_SPANS])) + (", …" if len(spans) > SHOWN_SPANS else "")

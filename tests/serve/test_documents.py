@@ -17,7 +17,7 @@ from serve.documents import NOTHING_LEFT
 from serve.parameters import Options, Parameters
 from serve.predictor import Hypothesis, Source, TextRules, Translation
 from serve.sentences import LOOPS
-from serve.spans import mask
+from serve.spans import protect
 from tests.serve.server import Server
 
 
@@ -102,23 +102,25 @@ def test_the_hypothesis_that_keeps_the_symbols_is_taken(ask: Ask, engine: Upper)
     assert "I am 25" not in engine.seen
 
 
-def test_a_lost_span_is_told_and_the_sentence_translated_without(ask: Ask, engine: Upper) -> None:
+def test_a_hypothesis_without_symbols_that_has_everything_is_taken(ask: Ask, engine: Upper) -> None:
+    engine.lose = lambda rank: "".join(PLACEHOLDERS)
+    assert (best(ask("I am 25")), ask("I am 25").warning) == ("I AM 25", None)
+
+
+def test_a_lost_term_is_forced_at_its_place(ask: Ask, engine: Upper) -> None:
     engine.lose = lambda rank: PLACEHOLDERS[0]
-    translation = ask("the dog", glossary={"dog": "can"})
-    assert best(translation) == "THE DOG"
-    assert "'can'" in str(translation.warning)
-    assert ask("I am 25").warning is None  # the model wrote the number by itself
+    translation = ask("see the dog now", glossary={"dog": "can"})
+    assert best(translation) == "SEE THE can NOW"
+    assert "'can' had to be put in by force" in str(translation.warning)
 
 
-def test_spans_beyond_the_symbols_are_told(ask: Ask) -> None:
-    translation = ask(" ".join(["http://a.example"] * 6 + ["x."]) + " " + "Y", glossary={})
-    assert translation.warning is None
-    word = "-".join(f"<t{number}>" for number in range(len(PLACEHOLDERS) + 1))
-    assert "could not be protected" in str(ask(word).warning)
+def test_spans_beyond_the_symbols_are_kept_too(ask: Ask) -> None:
+    word = " ".join(f"http://a.example/{number}" for number in range(3 * len(PLACEHOLDERS) + 1))
+    assert best(ask(word)) == word
 
 
 def test_symbols_that_the_model_makes_up_are_dropped() -> None:
-    masked = mask("I am 25", PLACEHOLDERS, {})
+    ((masked, _),) = protect("I am 25", PLACEHOLDERS, {})
     assert masked.fill(f"{PLACEHOLDERS[3]} {masked.text}") == "I am 25"
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from container.text import PLACEHOLDERS
-from serve.spans import mask
+from serve.spans import Masked, protect
+
+
+def mask(sentence: str, symbols: Sequence[str], glossary: Mapping[str, str]) -> Masked:
+    ((masked, _),) = protect(sentence, symbols, glossary)
+    return masked
 
 
 @pytest.mark.parametrize(
@@ -16,7 +22,7 @@ from serve.spans import mask
         ("See https://a.example/b?c=1, please.", ["https://a.example/b?c=1"]),
         ("See (www.example.org).", ["www.example.org"]),
         ("Write to a.b+c@mail.example.org.", ["a.b+c@mail.example.org"]),
-        ("I <b>am</b> here<br/>.", ["<b>", "</b>", "<br/>"]),
+        ("I <b>am</b> here<br/>.", []),  # tags are no spans: see test_tags.py
         ("1 < 2 and 3 > 2.", []),
         ("I have 25 dogs and 3 cats.", ["25"]),
         ("It costs 1,234.50 at 10:30 on 2024-01-02.", ["1,234.50", "10:30", "2024-01-02"]),
@@ -29,7 +35,7 @@ def test_untouched_spans(sentence: str, spans: list[str]) -> None:
     assert [span.source for span in masked.spans] == spans
     assert not any(span in masked.text for span in spans)
     assert masked.kept_by(masked.text)
-    assert masked.fill(masked.text) == masked.fill_source(masked.text) == sentence
+    assert masked.whole == sentence
 
 
 def test_a_glossary_term_is_a_whole_word_in_any_case_and_the_longest_wins() -> None:
@@ -47,10 +53,34 @@ def test_a_lost_or_doubled_symbol_is_noticed() -> None:
     assert not masked.kept_by(f"Tengo {symbol} {symbol} perros.")
 
 
-def test_more_spans_than_symbols_are_left_out() -> None:
-    masked = mask("10 20 30", PLACEHOLDERS[:2], {})
-    assert masked.left_out == ("30",)
-    assert mask("10 20", (), {}).text == "10 20"
+def test_more_spans_than_symbols_make_more_parts() -> None:
+    parts = protect("10 20 a 30", PLACEHOLDERS[:2], {})
+    assert [(masked.whole, gap) for masked, gap in parts] == [("10 20 a", " "), ("30", " ")]
+    parts = protect("x10-20-30, 40-50-60", PLACEHOLDERS[:2], {"x": "equis"})
+    assert "".join(masked.whole + gap for masked, gap in parts).strip() == "x10-20-30, 40-50-60"
+
+
+def test_a_word_with_more_spans_than_symbols_is_cut_inside() -> None:
+    parts = protect("<".join(["http://a.b", "http://c.d", "http://e.f"]), PLACEHOLDERS[:2], {})
+    assert [(masked.whole, gap) for masked, gap in parts] == [("http://a.b<http://c.d", ""), ("<http://e.f", " ")]
+
+
+def test_what_is_too_long_is_shortened_between_spans() -> None:
+    parts = protect("a hot dog at 10 <b>b</b>", PLACEHOLDERS, {"hot dog": "perrito"}, lambda text: text.split(" "))
+    assert [masked.whole for masked, _ in parts] == ["a", "hot dog", "at", "10", "<b>b</b>"]
+
+
+def test_without_symbols_spans_stand_as_they_are() -> None:
+    masked = mask("I have 25 hot dogs", (), {"hot dogs": "perritos"})
+    assert (masked.text, masked.left_out) == ("I have 25 hot dogs", ("25", "perritos"))
+
+
+def test_a_translation_without_symbols_may_honour_them() -> None:
+    masked = mask("10 and 10 cats", PLACEHOLDERS, {"cats": "gatos"})
+    assert masked.plain().text == "10 and 10 cats"
+    assert masked.honoured_by("10 y 10 gatos")
+    assert not masked.honoured_by("10 y gatos")
+    assert not masked.honoured_by("10 y 105 gatos")
 
 
 @pytest.mark.parametrize("part", ["a", "1", "1.", "<a", "a@", "a.", "http://", "-", "1a"])
