@@ -14,7 +14,7 @@ worker_tmp_dir = os.environ["NMT_RUN_DIR"]
 control_socket_disable = True
 
 workers = 1
-worker_class = "gthread"
+worker_class = "serve.worker.LingeringWorker"
 threads = Settings.from_environment().threads
 preload_app = False  # the engine is not fork-safe: the worker loads it
 worker_connections = 1000
@@ -26,7 +26,9 @@ loglevel = "warning"
 
 
 def worker_exit(server, worker):  # type: ignore[no-untyped-def]
-    """Stop the engine's threads before the interpreter goes."""
+    """Write the last metrics and stop the engine's threads before the interpreter goes."""
     application = getattr(worker, "wsgi", None)
     if application is not None:
-        application.extensions["service"].close()
+        for name in ("emf", "service"):
+            if name in application.extensions:
+                application.extensions[name].close()

@@ -7,6 +7,7 @@ import logging
 import math
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -83,9 +84,11 @@ def answer(service: Service, held: ExitStack) -> Response:
     answer_in = formats.accepted(request.headers.get("Accept"), media)
     encoding = (request.content_encoding or "").lower()
     data = formats.unpacked(request.get_data(cache=False), encoding, settings.max_body_mb * 2**20)
-    parsed = formats.read(data, media, charset)
+    parsed = formats.read(data, media, charset, settings.record_errors)
     g.records = len(parsed.items)
     if any(item.parameters.stream for item in parsed.items):
+        for error in filter(None, (item.error for item in parsed.items)):
+            raise error  # a stream has no place for it
         return _streamed(service.stream(parsed.items), held)
     translations = service.translate(parsed.items, g.started + (settings.deadline_seconds or math.inf))
     return Response(formats.write(parsed, translations, answer_in), content_type=_with_charset(answer_in))
@@ -136,21 +139,42 @@ def _refused(refusal: HTTPException) -> Response:
 
 
 class JsonLines(logging.Formatter):
-    """Log records as JSON objects, one a line; `extra={"fields": {…}}` adds fields."""
+    """Log records as JSON objects, one a line; `extra={"fields": {…}}` adds fields.
+
+    An exception's message may quote what a client sent: without `log_text` only its kind and its places are logged.
+    """
+
+    def __init__(self, log_text: bool = False) -> None:
+        super().__init__()
+        self._log_text = log_text
 
     def format(self, record: logging.LogRecord) -> str:
         time_of = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {"time": time_of, "level": record.levelname.lower(), "message": record.getMessage()}
         line |= getattr(record, "fields", {})
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1]:
+            error = record.exc_info[1]
+            line["traceback"] = "".join(traceback.format_exception(error)) if self._log_text else _places(error)
         return json.dumps(line, ensure_ascii=False)
 
 
-def log_to_stdout() -> None:
-    """Send this room's log to stdout, where SageMaker collects it."""
+def _places(error: BaseException) -> str:
+    """The traceback of an exception and of its causes, without their messages."""
+    parts: list[str] = []
+    chain: BaseException | None = error
+    while chain is not None:
+        parts.insert(0, "".join(traceback.format_tb(chain.__traceback__)) + type(chain).__name__)
+        chain = chain.__cause__ or chain.__context__
+    return "\n".join(parts)
+
+
+def log_to_stdout(log_text: bool = False) -> None:
+    """Send this room's log to stdout, where SageMaker collects it, and give gunicorn's the same form."""
+    formatter = JsonLines(log_text)
+    for theirs in logging.getLogger("gunicorn.error").handlers:
+        theirs.setFormatter(formatter)
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(formatter)
     log.handlers[:] = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from container.artifact import Decoding
-from container.errors import Overloaded
+from container.errors import Overloaded, UserError
 from serve.metrics import Metrics
 from serve.parameters import Options, Parameters
 from serve.predictor import EMPTY, WARM_UP, Predictor, Source, Translation
@@ -29,12 +29,14 @@ class Item:
 
     opening: what the translation must begin with in the place of `parameters.prefix`; it may hold placeholders.
     alternatives: how many translations that part behind the opening are wanted, in the place of a beam's best.
+    error: why there is no text, of a malformed record that is to be answered in its place.
     """
 
     text: str
     parameters: Parameters
     opening: str | None = None
     alternatives: int = 0
+    error: UserError | None = None
 
     def options(self, decoding: Decoding) -> Options:
         """How the engine is to decode it."""

@@ -15,6 +15,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from werkzeug.datastructures import MIMEAccept
@@ -99,11 +100,14 @@ def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
 # ---- reading -------------------------------------------------------------------------------------------
 
 
-def read(body: bytes, media: str, charset: str) -> Request:
-    """Parse a body of content type `media`; `UserError` says in one sentence what is wrong where."""
+def read(body: bytes, media: str, charset: str, record_errors: bool = False) -> Request:
+    """Parse a body of content type `media`; `UserError` says in one sentence what is wrong where.
+
+    record_errors: a malformed instance or JSON line becomes an item with an `error`, and the others are read.
+    """
     if not body:
         raise UserError("The body is empty: send at least one text.")
-    return READERS[media](_decode(body, charset))
+    return READERS[media](_decode(body, charset), record_errors)
 
 
 def _decode(body: bytes, charset: str) -> str:
@@ -119,12 +123,12 @@ def _lines(text: str) -> list[str]:
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
-def _plain(text: str) -> Request:
+def _plain(text: str, record_errors: bool) -> Request:
     items = tuple(Item(line, Parameters()) for line in _lines(text))
     return Request(items, ends_line=text.endswith("\n"))
 
 
-def _csv(text: str) -> Request:
+def _csv(text: str, record_errors: bool) -> Request:
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     items = []
     try:
@@ -135,21 +139,31 @@ def _csv(text: str) -> Request:
     return Request(tuple(items), ends_line=text.endswith("\n"))
 
 
-def _json_lines(text: str) -> Request:
-    items = []
-    for number, line in enumerate(_lines(text), 1):
-        where = f"line {number}"
+def _json_lines(text: str, record_errors: bool) -> Request:
+    def item(number: int, line: str) -> Item:
         value = _parse(line, f"Line {number} of the body") if line.strip() else ""
-        items.append(_item(value, where, Parameters()))
+        return _item(value, f"line {number}", Parameters())
+
+    items = (_record(partial(item, *numbered), record_errors) for numbered in enumerate(_lines(text), 1))
     return Request(tuple(items), ends_line=text.endswith("\n"))
 
 
-def _json(text: str) -> Request:
+def _record(item: Callable[[], Item], record_errors: bool) -> Item:
+    """The item, or where errors are wanted in their places one that holds what is wrong with it."""
+    try:
+        return item()
+    except UserError as error:
+        if not record_errors:
+            raise
+        return Item("", Parameters(), error=error)
+
+
+def _json(text: str, record_errors: bool) -> Request:
     if not text.strip():
         raise UserError("The body is empty: send at least one text.")
     document = _parse(text, "The body")
     if not isinstance(document, dict):
-        return Request(_items(document, "body", Parameters()))
+        return Request(_items(document, "body", Parameters(), record_errors))
     check_names(document, {"instances": 0, "inputs": 0, "parameters": 0}, "body")
     shapes: list[Shape] = [shape for shape in ("instances", "inputs") if shape in document]
     if len(shapes) != 1:
@@ -158,7 +172,7 @@ def _json(text: str) -> Request:
     shared = read_parameters(document.get("parameters", {}), "parameters")
     if shape == "instances" and not isinstance(document[shape], list):
         raise UserError(f"`instances` is {kind_of_json(document[shape])}: give a list of texts.")
-    return Request(_items(document[shape], shape, shared), shape)
+    return Request(_items(document[shape], shape, shared, record_errors), shape)
 
 
 def _parse(text: str, what: str) -> Any:
@@ -177,12 +191,13 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _items(value: Any, where: str, shared: Parameters) -> tuple[Item, ...]:
+def _items(value: Any, where: str, shared: Parameters, record_errors: bool) -> tuple[Item, ...]:
     if isinstance(value, str):
         return (Item(value, shared),)
     if not isinstance(value, list):
         raise UserError(f"`{where}` is {kind_of_json(value)}: give a text or a list of texts.")
-    return tuple(_item(entry, f"{where}[{index}]", shared) for index, entry in enumerate(value))
+    numbered = ((entry, f"{where}[{index}]", shared) for index, entry in enumerate(value))
+    return tuple(_record(partial(_item, *each), record_errors) for each in numbered)
 
 
 def _item(value: Any, where: str, shared: Parameters) -> Item:
@@ -205,6 +220,8 @@ def write(request: Request, translations: Sequence[Translation], media: str) -> 
 
 
 def _entry(item: Item, translation: Translation, name: str) -> dict[str, Any]:
+    if item.error:
+        return {**error_body(item.error)}
     best = translation.hypotheses[0]
     entry: dict[str, Any] = {name: best.text}
     if item.parameters.return_scores:
@@ -286,7 +303,7 @@ def write_stream(translations: Iterable[Translation]) -> Iterator[str]:
         yield json.dumps(error_body(error)) + "\n"
 
 
-READERS: dict[str, Callable[[str], Request]] = {JSON: _json, JSON_LINES: _json_lines, TEXT: _plain, CSV: _csv}
+READERS: dict[str, Callable[[str, bool], Request]] = {JSON: _json, JSON_LINES: _json_lines, TEXT: _plain, CSV: _csv}
 WRITERS: dict[str, Callable[[Request, Sequence[Translation]], str]] = {
     JSON: _write_json,
     JSON_LINES: _write_json_lines,

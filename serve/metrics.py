@@ -50,6 +50,11 @@ class Metrics:
         with self._lock:
             self._counters[name][tuple(labels.items())] += amount
 
+    def total(self, name: str) -> float:
+        """What the counter `name` has come to, over all labels."""
+        with self._lock:
+            return sum(self._counters[name].values())
+
     def observe(self, name: str, value: float, **labels: str | int) -> None:
         """One more value of the histogram `name`."""
         bounds = KNOWN[name][1]

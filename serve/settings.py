@@ -35,6 +35,9 @@ class Settings:
     models_memory_mb: MiB that all loaded models may take; 0 is half of the container's memory.
     engine: ctranslate2, or tensorflow for a model that was trained with saved_model=true.
     device: of the engine; auto is the GPU where there is one.
+    emf_seconds: between two lines of CloudWatch metrics on stdout; 0 is none.
+    record_errors: a malformed record of a batch is answered by an `error` in its place, not a 400 for all.
+    log_text: messages of unexpected failures are logged, which may quote what was sent.
     page: the page for people at `/`; by itself where no sign of SageMaker is, and never with several models.
     """
 
@@ -49,6 +52,9 @@ class Settings:
     engine: str = "ctranslate2"
     device: str = "auto"
     page: bool = False
+    emf_seconds: int = 0
+    record_errors: bool = False
+    log_text: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -59,6 +65,7 @@ class Settings:
         transform = _is_true(environment, "SAGEMAKER_BATCH")
         body, deadline = (0, 0) if transform else (cls.max_body_mb, cls.deadline_seconds)
         multi_model = _is_true(environment, "SAGEMAKER_MULTI_MODEL")
+        emf = _number(environment, "NMT_EMF", 0, 0, 1)
         outside = not any(environment.get(sign) for sign in SIGNS_OF_SAGEMAKER)
         return cls(
             port=_number(environment, "SAGEMAKER_BIND_TO_PORT", cls.port, 1, 65535),
@@ -71,6 +78,9 @@ class Settings:
             models_memory_mb=_number(environment, "NMT_MODELS_MEMORY_MB", cls.models_memory_mb, 0, 10_000_000),
             engine=_choice(environment, "NMT_ENGINE", ENGINES),
             device=_choice(environment, "NMT_DEVICE", DEVICES),
+            emf_seconds=_number(environment, "NMT_EMF_SECONDS", 60, 1, 86_400) if emf else 0,
+            record_errors=bool(_number(environment, "NMT_RECORD_ERRORS", 0, 0, 1)),
+            log_text=bool(_number(environment, "NMT_LOG_TEXT", 0, 0, 1)),
             page=bool(_number(environment, "NMT_UI", int(outside), 0, 1)) and not multi_model,
         )
 

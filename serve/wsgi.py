@@ -13,6 +13,7 @@ from gunicorn.arbiter import Arbiter
 from container.errors import NmtError
 from container.paths import Paths
 from serve.app import create_app, log_to_stdout
+from serve.emf import Reporter
 from serve.engines import load
 from serve.model_routes import create_multi_model_app
 from serve.models import Models
@@ -25,18 +26,26 @@ log = logging.getLogger("serve")
 
 def application() -> Flask:
     """The application, its model loading in the background. Called in the worker, after the fork."""
-    log_to_stdout()
     paths, settings = Paths.from_environment(), Settings.from_environment()
+    log_to_stdout(settings.log_text)
     if settings.multi_model:
         models = Models(paths.base / "models", settings)
         app = create_multi_model_app(models)
-        app.extensions["service"] = models
-        return app
+        return _reporting(app, models, settings)
     service = Service(partial(load, paths.model, settings), settings, end_worker)
     app = create_app(service)
     if settings.page:
         add_page(app, paths.model)
+    return _reporting(app, service, settings)
+
+
+def _reporting(app: Flask, service: Service | Models, settings: Settings) -> Flask:
+    """The application with what gunicorn closes when its worker ends."""
     app.extensions["service"] = service
+    if settings.emf_seconds:
+        reporter = Reporter(service.metrics, service.waiting, settings.emf_seconds, sys.stdout)
+        reporter.watch(app)
+        app.extensions["emf"] = reporter
     return app
 
 
