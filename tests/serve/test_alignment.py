@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import ctranslate2
 import numpy as np
+import pytest
+from numpy.typing import ArrayLike
 
 from benchmarks.alignment import AlignedPair, links_of, read_pairs, shares
-from serve.alignment import links, widen, word_of_each
+from container.artifact import open_artifact
+from serve.alignment import Links, links, widen, word_of_each
 from serve.engines import load
+from serve.parameters import Parameters
+from serve.predictor import Source
+from serve.texts import Texts
 
 
 def test_pieces_of_a_word() -> None:
@@ -60,3 +68,48 @@ def test_a_given_target_is_aligned(base: Path) -> None:
     found = links_of(predictor, AlignedPair("I see the dog.", "the big red house", frozenset()))
     assert {target for _, target in found} >= {0, 1, 2}
     predictor.close()
+
+
+TEXTS = [
+    "I see the dog.",
+    "the big red house",
+    "Hello! we buy a small cat book now",
+    "you eat",
+    "cat",
+    "we see the dog and",
+]
+
+
+def test_sentences_that_share_a_batch_keep_their_own_attention(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CTranslate2 4.8 gives the first rows of some sentences of a batch to others: the engine must not let it."""
+    seen: list[np.ndarray] = []
+
+    def record(self: Texts, source: Source, tokens: Sequence[str], attention: ArrayLike) -> Links:
+        seen.append(np.asarray(attention, dtype=float)[: len(tokens), : len(source.tokens)])
+        return ()
+
+    monkeypatch.setattr(Texts, "links", record)
+    predictor = load(base / "model")
+    options = Parameters(return_alignment=True, beam_size=4).options(predictor.decoding)
+    sources = predictor.prepare(TEXTS)
+    predictor.decode(sources, options)
+    for source in sources:
+        predictor.decode([source], options)
+    for together, alone in zip(seen[: len(TEXTS)], seen[len(TEXTS) :], strict=True):
+        assert np.allclose(together, alone, atol=1e-2)
+    predictor.close()
+
+
+def test_the_trap_is_still_there(base: Path) -> None:
+    """Once this fails, CTranslate2 has cured it, and the engine may align sentences in batches."""
+    model = open_artifact(base / "model")
+    translator = ctranslate2.Translator(str(model.ctranslate2), intra_threads=1)
+    tokens = [list(source.tokens) for source in Texts(model).prepare(TEXTS)]
+    asked = {"beam_size": 4, "return_attention": True, "max_decoding_length": 24}
+    together = translator.translate_batch(tokens, **asked)
+    alone = [translator.translate_batch([each], **asked)[0] for each in tokens]
+    first_rows = [
+        (np.array(one.attention[0][0][: len(each)]), np.array(other.attention[0][0][: len(each)]))
+        for each, one, other in zip(tokens, together, alone, strict=True)
+    ]
+    assert not all(np.allclose(one, other, atol=1e-2) for one, other in first_rows)
