@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.train_data import make_task, read_parts, write_channels, write_parallel
 from benchmarks.train_task import Task
-from container.artifact import CTRANSLATE2, TOKENIZER
+from container.artifact import CTRANSLATE2, TOKENIZER, read_manifest
 from container.hyperparameters import Hyperparameters
 from container.paths import Paths
 from train.analysis import Translations, confidence
@@ -116,8 +116,7 @@ def ours(task: Task, folder: Path, minutes: float, sentences: TestSet) -> tuple[
         command += [f"--{name}", str(value)]
     _run(command, folder.parent / "ours.log", SAGEMAKER_BASE_DIR=str(folder))
     model = Paths(folder).model
-    history = json.loads((Paths(folder).output_data / "metrics.json").read_text())["history"]
-    updates = max(int(line.get("step", 0)) for line in history)
+    updates = int(read_manifest(model).training["updates"])
     hypotheses = translate(
         model / CTRANSLATE2,
         load_tokenizer(model / TOKENIZER),
