@@ -44,8 +44,10 @@ def cut(item: Item, rules: TextRules) -> Document:
         )
         for masked, between in parts:
             parameters = later if sentences else item.parameters
-            text = masked.text[: rules.longest]  # a single word without end
-            sentences.append(Sentence(Item(masked.whole, parameters), replace(masked, text=text)))
+            whole_part = masked.whole
+            if len(masked.text) > rules.longest:  # a single word without end
+                masked = replace(masked, text=masked.text[: rules.longest])
+            sentences.append(Sentence(Item(whole_part, parameters), masked))
             gaps.append(between)
         gaps[-1] = gap
     return Document(item, gaps, sentences)

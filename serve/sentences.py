@@ -99,7 +99,8 @@ def fill(hypothesis: Hypothesis, masked: Masked) -> Hypothesis:
     words, text, alignment = hypothesis.text.split(), hypothesis.text, hypothesis.alignment
     if masked.tags:
         before, after = masked.woven, weave(words, moved(masked.tags, words, alignment))
-        text, alignment = after.text, tuple((before.places[i], after.places[j]) for i, j in alignment)
+        inside = [(i, j) for i, j in alignment if i < len(before.places) and j < len(words)]
+        text, alignment = after.text, tuple((before.places[i], after.places[j]) for i, j in inside)
     if alignment:
         source = [len(masked.fill_source(word).split()) for word in masked.woven.text.split()]
         target = [len(masked.fill(word).split()) for word in text.split()]

@@ -54,7 +54,7 @@ class Masked:
     @property
     def whole(self) -> str:
         """The sentence as it was."""
-        return self.fill_source(self.woven.text)
+        return self.fill_source(self.woven.text if self.tags else self.text)
 
     @property
     def woven(self) -> Woven:

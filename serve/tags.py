@@ -46,6 +46,8 @@ class Woven:
 
 def take_out(marked: str, tags: Sequence[str]) -> tuple[str, tuple[Tag, ...]]:
     """The text without its marks, and the tags that they stand for, in order."""
+    if not tags:
+        return marked, ()
     words: list[str] = []
     found: list[Tag] = []
     for word in marked.split():
@@ -70,7 +72,8 @@ def moved(tags: Sequence[Tag], words: Sequence[str], alignment: Links) -> list[T
     ends = _ends(tags)
     targets: dict[int, list[int]] = {}
     for source, target in alignment:
-        targets.setdefault(source, []).append(target)
+        if target < len(words):  # the tokenizer may see more words: to it "´" is two
+            targets.setdefault(source, []).append(target)
 
     def within(first: int, last: int) -> list[int]:
         return sorted(target for source in range(first, last + 1) for target in targets.get(source, []))

@@ -10,6 +10,7 @@ from container.text import PLACEHOLDERS
 from serve.predictor import Hypothesis
 from serve.sentences import fill
 from serve.spans import protect
+from tests.serve.server import Server
 
 
 def translated(sentence: str, translation: str, links: str) -> Hypothesis:
@@ -57,6 +58,14 @@ def test_links_count_the_words_of_the_text_with_tags() -> None:
     assert found.text == 'vete a <br/> <a href="x">casa ya</a>'
     words = found.text.split()
     assert [(i, words[j]) for i, j in found.alignment] == [(0, "vete"), (3, 'href="x">casa'), (4, "ya</a>")]
+
+
+def test_more_words_to_the_tokenizer_than_to_us_do_no_harm(server: Server) -> None:
+    asked = {"text": "´ ´ ´ <b>the dog</b> ´", "return_alignment": True}
+    answer = server.invoke([asked])
+    assert answer.status_code == 200
+    assert answer.json()["predictions"][0]["translation"].count("b>") == 2
+    assert translated("a <b>b</b>", "x y", "0-0 1-1 7-1 1-7").text == "x <b>y</b>"
 
 
 def test_no_tag_is_ever_lost_whatever_the_alignment() -> None:
