@@ -43,6 +43,7 @@ def add_page(app: Flask, model: Path) -> None:
             "source_lang": manifest.source_lang,
             "target_lang": manifest.target_lang,
             "bleu": bleu.value if bleu else None,
+            "confidence": manifest.calibration is not None,
         }
         return Response(json.dumps(known), content_type=formats.JSON, headers=HEADERS)
 

@@ -82,24 +82,25 @@ function show(text, prediction, parameters, milliseconds) {
   $("translation").textContent = prediction.translation;
   $("warning").hidden = !prediction.warning;
   $("warning").textContent = prediction.warning ?? "";
-  $("confidence").hidden = prediction.confidence === undefined;
+  $("confidence").hidden = typeof prediction.confidence !== "number";
   $("meter").value = prediction.confidence ?? 0;
-  $("percent").textContent = `${Math.round(100 * (prediction.confidence ?? 0))} %`;
+  $("percent").textContent = percent(prediction.confidence ?? 0);
   $("time").textContent = `${Math.max(1, Math.round(milliseconds))} ms`;
   showHypotheses(prediction);
   showCode(text, prediction, parameters);
   draw(text, prediction);
 }
 
+const percent = (share) => `${Math.round(100 * share)} %`;
+
 function showHypotheses(prediction) {
-  const best = prediction.translation;
-  const unlike = new Map((prediction.hypotheses ?? []).map((each) => [each.translation, each.score]));
-  unlike.delete(best);
+  const unlike = new Map((prediction.hypotheses ?? []).map((each) => [each.translation, each]));
+  unlike.delete(prediction.translation);
   $("others").hidden = !unlike.size;
   $("hypotheses").replaceChildren(
-    ...[...unlike].map(([translation, score]) => {
+    ...[...unlike.values()].map(({ translation, score, confidence: sure }) => {
       const item = element("li", {}, element("span", { lang: $("translation").lang, dir: "auto" }, translation));
-      item.append(element("small", {}, score.toFixed(2)));
+      item.append(element("small", {}, typeof sure === "number" ? percent(sure) : score.toFixed(2)));
       return item;
     }),
   );
@@ -254,6 +255,9 @@ async function introduce() {
   $("about").textContent = model.bleu === null ? "" : `${model.bleu.toFixed(1)} BLEU on sentences that training never saw`;
   $("examples").hidden = model.source_lang !== "en";
   confidence = model.confidence ? { return_confidence: true } : {};
+  $("measure").textContent = model.confidence
+    ? "With the confidence in each."
+    : "With their scores: the mean log-probability of a token; 0 would be certain.";
 }
 
 function start() {
