@@ -31,6 +31,7 @@ PROGRAM = Path(__file__).resolve().parent.parent  # the folder that holds contai
 RUN_FOLDERS = "/tmp"  # the one place that is writable in every mode, and short: a socket path has 107 bytes
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin")  # where nginx is, and a user's PATH may not look
 SOCKET = "gunicorn.sock"  # below the run folder; container/nginx.conf has the same name
+ROOM = 64 * 1024  # bytes of configuration, pid and heartbeat
 BACKLOG = 2048  # connections that wait to be accepted
 DRAIN_SECONDS = 27.0  # gunicorn's graceful_timeout and a little; SageMaker kills after 30
 QUIT_SECONDS = 1.5
@@ -93,9 +94,20 @@ def run_folder() -> Iterator[Path]:
     except OSError as error:
         raise PlatformError(f"{RUN_FOLDERS} is not writable ({error.strerror}): make it so.") from None
     try:
+        check_room(folder)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_room(folder: Path) -> None:
+    """`PlatformError` when `folder` does not hold what every run writes; bodies that nginx puts aside come on top."""
+    probe = folder / "room"
+    try:
+        probe.write_bytes(bytes(ROOM))
+    except OSError as error:
+        raise PlatformError(f"{RUN_FOLDERS} has no {ROOM // 1024} KB left ({error.strerror}): make room.") from None
+    probe.unlink()
 
 
 def start_gunicorn(folder: Path) -> subprocess.Popen[bytes]:
