@@ -115,9 +115,9 @@ def test_make_sbom_writes_the_bill_and_the_licences(repo: Path, image: str, tmp_
     subprocess.run(["make", "--silent", "sbom", f"IMAGE={image}"], cwd=tmp_path, check=True, timeout=60)
     assert json.loads((tmp_path / "build" / "sbom.cdx.json").read_text())["bomFormat"] == "CycloneDX"
     rows = (tmp_path / "build" / "licences.md").read_text().splitlines()
-    (mit,) = (row for row in rows if row.startswith("| MIT |"))
-    assert "ctranslate2 " in mit
-    assert any("nginx " in row for row in rows[rows.index("## Debian packages") :])
+    python, debian = rows[: rows.index("## Debian packages")], rows[rows.index("## Debian packages") :]
+    assert any(row.startswith("| MIT |") and "ctranslate2 " in row for row in python)
+    assert any("nginx " in row for row in debian)
 
 
 def test_labels_tell_licence_revision_and_date(image: str) -> None:
