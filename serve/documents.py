@@ -95,7 +95,7 @@ def stream(items: Sequence[Item], batcher: Batcher, seconds: float = math.inf) -
 
 def put_together(document: Document, translations: Sequence[Translation]) -> Translation:
     """The translation of a text from those of its sentences, its layout kept, warnings gathered."""
-    if not any(sentence.item.text for sentence in document.sentences):
+    if all(_is_nothing(translation.hypotheses[0]) for translation in translations):
         return replace(EMPTY, warning=NOTHING_LEFT) if document.item.text.strip() else EMPTY
     ranks = range(max(len(translation.hypotheses) for translation in translations))
     hypotheses = tuple(
@@ -105,6 +105,11 @@ def put_together(document: Document, translations: Sequence[Translation]) -> Tra
     warnings = list(dict.fromkeys(each.warning for each in translations if each.warning))
     more = f" (and {len(warnings) - SHOWN_WARNINGS} more)" if len(warnings) > SHOWN_WARNINGS else ""
     return Translation(hypotheses, " ".join(warnings[:SHOWN_WARNINGS]) + more if warnings else None)
+
+
+def _is_nothing(hypothesis: Hypothesis) -> bool:
+    """Whether the engine was never asked: a translation without tokens has a score all the same."""
+    return not (hypothesis.text or hypothesis.tokens or hypothesis.score)
 
 
 def _ranked(document: Document, parts: Sequence[Hypothesis]) -> Hypothesis:

@@ -78,13 +78,16 @@ class Masked:
         return all(len(_whole(target).findall(translation)) >= count for target, count in wanted.items())
 
     def kept_by(self, translation: str) -> bool:
-        """Whether the translation has each symbol exactly once."""
-        symbols = {span.symbol for span in self.spans}
-        return all(translation.count(symbol) == 1 for symbol in symbols)
+        """Whether the translation has each symbol exactly once, and none as a part of a word."""
+        return all(
+            translation.count(span.symbol) == 1 == len(_whole(span.symbol, alone=True).findall(translation))
+            for span in self.spans
+        )
 
     def fill(self, translation: str) -> str:
         """The translation with the spans in their places; symbols that the model made up are dropped."""
         for span in self.spans:
+            translation = re.sub(rf"(?<=\w)(?={span.symbol})|(?<={span.symbol})(?=\w)", " ", translation)
             translation = translation.replace(span.symbol, span.target)
         return " ".join(translation.translate(_DROPPED).split())
 
@@ -160,10 +163,11 @@ def _numbered(text: str, spans: Sequence[tuple[str, str]], symbols: Sequence[str
     return Masked(re.sub(MARK, lambda _: next(named).symbol, text), numbered, placed)
 
 
-def _whole(words: str) -> re.Pattern[str]:
-    """Finds `words` where no letter or digit goes on."""
-    before, after = r"(?<!\w)" if words[:1].isalnum() else "", r"(?!\w)" if words[-1:].isalnum() else ""
-    return re.compile(before + re.escape(words) + after)
+@lru_cache(maxsize=256)
+def _whole(words: str, alone: bool = False) -> re.Pattern[str]:
+    """Finds `words` where no letter or digit goes on; `alone`, where none stands beside them."""
+    before, after = (r"(?<!\w)" if alone or edge.isalnum() else "" for edge in (words[:1], words[-1:]))
+    return re.compile(before + re.escape(words) + (after and r"(?!\w)"))
 
 
 @lru_cache(maxsize=32)

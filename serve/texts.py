@@ -80,6 +80,8 @@ class Texts:
         if not clean:
             return Source(())
         pieces = self.tokenizer.encode(clean, out_type=str)
+        if not pieces:  # of a joiner alone, say, the tokenizer leaves nothing
+            return Source(())
         warning = None
         if 2 * sum(_is_unlearnt(piece) for piece in pieces) > len(pieces):
             warning = "Most of the text is in characters that the model has not learnt: do not trust the translation."

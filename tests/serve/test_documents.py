@@ -164,6 +164,12 @@ def test_nothing_left_after_clean_up_is_told(ask: Ask) -> None:
     assert ask("").warning is None
 
 
+def test_nothing_left_by_the_tokenizer_is_told(server: Server) -> None:
+    first, second = server.invoke(["\u200c", "\u200c\n<b>"]).json()["predictions"]
+    assert first == {"translation": "", "warning": NOTHING_LEFT}
+    assert second["translation"] == "\n<b>"
+
+
 def test_going_in_circles_is_told(ask: Ask) -> None:
     assert ask("a", prefix="the dog the dog the dog the dog ").warning == LOOPS
 

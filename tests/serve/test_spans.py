@@ -50,6 +50,8 @@ def test_a_lost_or_doubled_symbol_is_noticed() -> None:
     symbol = masked.spans[0].symbol
     assert masked.kept_by(f"Tengo {symbol} perros.")
     assert not masked.kept_by("Tengo perros.")
+    assert not masked.kept_by(f"Tengo {symbol}o perros.")
+    assert masked.fill(f"Tengo{symbol}o perros.") == "Tengo 25 o perros."
     assert not masked.kept_by(f"Tengo {symbol} {symbol} perros.")
 
 
