@@ -102,7 +102,6 @@ def _schemas() -> dict[str, Any]:
     parameters = Parameters.model_json_schema()
     text = {"type": "string"}
     instance = _object({"text": text, **parameters["properties"]}, "text")
-    prediction = {"type": "object", "properties": {"translation": text, "warning": text}, "required": ["translation"]}
     texts = {"type": "array", "items": {"$ref": "#/components/schemas/Instance"}}
     return {
         "Parameters": parameters,
@@ -116,12 +115,35 @@ def _schemas() -> dict[str, Any]:
         },
         "Answer": {
             "oneOf": [
-                _object({"predictions": {"type": "array", "items": prediction}}, "predictions"),
-                {"type": "array", "items": {"type": "object", "required": ["translation_text"]}},
+                _object({"predictions": {"type": "array", "items": _prediction("translation")}}, "predictions"),
+                {"type": "array", "items": _prediction("translation_text")},
             ]
         },
         "Error": _object({"error": _object({"code": text, "message": text}, "code", "message")}, "error"),
     }
+
+
+def _prediction(name: str) -> dict[str, Any]:
+    """The answer for one text: its translation under `name` and what was asked for; by NMT_RECORD_ERRORS an error."""
+    text, score = {"type": "string"}, {"type": "number"}
+    confidence = {"type": "number", "minimum": 0, "maximum": 1}
+    words = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2, "maxItems": 2}
+    hypothesis = _object({"translation": text, "score": score, "confidence": confidence}, "translation", "score")
+    properties = {
+        name: text,
+        "score": score,
+        "confidence": confidence,
+        "hypotheses": {"type": "array", "items": hypothesis},
+        "token_scores": {"type": "array", "items": _object({"token": text, "score": score}, "token", "score")},
+        "alignment": {"type": "array", "items": words},
+        "alternatives": {
+            "type": "array",
+            "items": _object({"word": text, "translation": text, "score": score}, "word", "translation", "score"),
+        },
+        "warning": text,
+    }
+    error = {"$ref": "#/components/schemas/Error"}
+    return {"oneOf": [_object(properties, name), error]}
 
 
 def parameters_table() -> str:

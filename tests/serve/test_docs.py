@@ -6,6 +6,7 @@ import re
 from functools import partial
 from pathlib import Path
 
+import jsonschema
 import requests
 from flask import Flask
 
@@ -61,6 +62,15 @@ def test_every_route_is_in_the_document(base: Path) -> None:
     service.close()
     models = Models(base, Settings(multi_model=True))
     assert routes(create_multi_model_app(models)) == described(document(multi_model=True)["paths"])
+
+
+def test_answers_with_everything_are_as_described(server: Server) -> None:
+    described = document()
+    asked = {"return_scores": True, "return_token_scores": True, "return_alignment": True, "num_hypotheses": 2}
+    given = {"parameters": {**asked, "alternatives_at": 0, "glossary": {"dog": "can"}}}
+    for body in ({"instances": ["I see the <b>dog</b>.", ""], **given}, {"inputs": ["日本語の文です"], **given}):
+        answer = server.invoke(body).json()
+        jsonschema.validate(answer, {"$ref": "#/components/schemas/Answer", **described})
 
 
 def test_every_reference_in_the_document_leads_somewhere() -> None:
