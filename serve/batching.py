@@ -1,7 +1,7 @@
 """Requests in flight share batches: what waits while the engine works goes through it together.
 
-There is no timer. A lone request on an idle server is dispatched at once; while every engine thread is
-busy, sentences wait, and the next free thread takes as many as the token budget allows. A document gives
+There is no timer: a batch wait of nothing. A lone request on an idle server is dispatched at once; while every engine
+thread is busy, sentences wait, and the next free thread takes as many as the token budget allows. A document gives
 at most one batch before the requests behind it have their turn, so it never starves short ones.
 """
 
@@ -85,8 +85,9 @@ Batch = list[tuple[Job, list[tuple[int, Source]]]]  # of equal options
 class Batcher:
     """Queue and dispatcher before a `Predictor`; every public method may be called from any thread.
 
-    threads: batches decoded side by side. batch_tokens: source tokens in one batch.
-    max_waiting: sentences that may wait. broken: the engine failed, and again on the warm-up sentence.
+    threads: batches decoded side by side. ahead: batches that wait in the engine itself, beyond them.
+    batch_tokens: source tokens in one batch. max_waiting: sentences that may wait.
+    broken: the engine failed, and again on the warm-up sentence.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Batcher:
         batch_tokens: int,
         max_waiting: int,
         metrics: Metrics | None = None,
+        ahead: int = 0,
     ) -> None:
         self.broken = False
         self._metrics = metrics or Metrics()
@@ -103,10 +105,11 @@ class Batcher:
         self._predictor = predictor
         self._batch_tokens = batch_tokens
         self._max_waiting = max_waiting
-        self._idle = threads
+        self._ahead = ahead
+        self._idle = threads + ahead
         self._jobs: deque[Job] = deque()
         self._lock = threading.Lock()
-        self._engine = ThreadPoolExecutor(threads, thread_name_prefix="engine")
+        self._engine = ThreadPoolExecutor(threads + ahead, thread_name_prefix="engine")
 
     def translate(self, items: Sequence[Item], until: float = math.inf) -> list[Translation]:
         """Translate `items` in order; blocks until all are done.
@@ -183,7 +186,7 @@ class Batcher:
         """
         first = self._jobs[0]
         alike = [job for job in self._jobs if job.options == first.options]
-        share = math.ceil(sum(job.waiting_tokens for job in alike) / self._idle)
+        share = math.ceil(sum(job.waiting_tokens for job in alike) / max(1, self._idle - self._ahead))
         budget = min(self._batch_tokens, share)
         batch: Batch = []
         for job in alike:

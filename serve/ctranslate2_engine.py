@@ -22,6 +22,8 @@ class CTranslate2Predictor(Predictor):
     side by side; on "cuda" in float16, one batch at a time: a GPU is filled by larger batches.
     """
 
+    ahead = 1
+
     def __init__(self, artifact: Artifact, threads: int, device: str = "cpu") -> None:
         self.decoding = artifact.manifest.decoding
         self.threads = threads if device == "cpu" else 1

@@ -86,12 +86,14 @@ class TextRules:
 class Predictor(Protocol):
     """An engine with its model. Safe to call from several threads at once.
 
-    threads: batches that it decodes side by side.
+    threads: batches that it decodes side by side. ahead: batches that it queues itself, beyond them, so that it has
+    work while Python is still at the words of its last batch.
     """
 
     decoding: Decoding
     rules: TextRules
     threads: int
+    ahead: int = 0
 
     def prepare(self, texts: Sequence[str]) -> list[Source]:
         """Clean and tokenise sentences, normalised but for placeholders; as many sources as texts, in order."""

@@ -50,7 +50,7 @@ class Service:
         self._predictor = predictor = loading.result()
         settings = self.settings
         limits = predictor.threads, settings.batch_tokens, settings.max_waiting
-        self._batcher = Batcher(predictor, *limits, self.metrics)
+        self._batcher = Batcher(predictor, *limits, self.metrics, predictor.ahead)
 
     def wait_until_loaded(self) -> None:
         """Wait for the model; raises what kept it from loading."""

@@ -56,9 +56,9 @@ class Engine:
 class Bench:
     """A batcher over the recording engine, and clients in threads of their own."""
 
-    def __init__(self, threads: int = 1, batch_tokens: int = 4, max_waiting: int = 8) -> None:
+    def __init__(self, threads: int = 1, batch_tokens: int = 4, max_waiting: int = 8, ahead: int = 0) -> None:
         self.engine = Engine()
-        self.batcher = Batcher(self.engine, threads, batch_tokens, max_waiting)
+        self.batcher = Batcher(self.engine, threads, batch_tokens, max_waiting, ahead=ahead)
         self.clients = ThreadPoolExecutor(32)
 
     def send(self, *texts: str, parameters: Parameters = PLAIN) -> Future[list[str]]:
@@ -157,6 +157,25 @@ def test_a_lone_request_of_many_sentences_uses_every_thread(bench: Callable[...,
     assert [len(batch) for batch in line.engine.batches] == [2, 2]
     line.engine.finish(2)
     assert request.result(SECONDS) == ["a/4", "b/4", "c/4", "d/4"]
+
+
+def test_an_engine_that_queues_gets_its_next_batch_while_it_works(bench: Callable[..., Bench]) -> None:
+    line = bench(ahead=1)
+    first, second = line.send("a"), line.send("b")
+    line.engine.wait_for_batch()
+    assert line.engine.wait_for_batch() == ["b"]
+    third = line.send("c")
+    assert line.engine.batches == [["a"], ["b"]]
+    line.engine.finish(3)
+    assert [each.result(SECONDS) for each in (first, second, third)] == [["a/4"], ["b/4"], ["c/4"]]
+
+
+def test_a_lone_request_is_cut_for_the_threads_not_for_the_queue(bench: Callable[..., Bench]) -> None:
+    line = bench(threads=2, batch_tokens=100, ahead=1)
+    request = line.send("a", "b", "c", "d")
+    line.engine.finish(2)
+    assert request.result(SECONDS) == ["a/4", "b/4", "c/4", "d/4"]
+    assert [len(batch) for batch in line.engine.batches] == [2, 2]
 
 
 def test_a_full_queue_refuses_but_takes_one_long_request_when_empty(bench: Callable[..., Bench]) -> None:
