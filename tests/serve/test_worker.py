@@ -1,0 +1,72 @@
+"""Connections to the application: kept, left alone for a while, with requests sent ahead, at the end of the worker."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from serve.worker import LINGER_MS
+from tests.serve.server import DEADLINE, Server
+
+BODY = json.dumps({"instances": ["Hello!"]}).encode()
+REQUEST = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over gunicorn's own socket, past nginx."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=DEADLINE)
+        self._path = str(path)
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(DEADLINE)
+        self.sock.connect(self._path)
+
+
+def gunicorn_socket(server: Server) -> Path:
+    """Where the server's nginx finds gunicorn: below the folder that its title names."""
+    title = Path(f"/proc/{server.children()['nginx']}/cmdline").read_text().split()
+    return Path(title[title.index("-p") + 1]) / "gunicorn.sock"
+
+
+def ask(connection: http.client.HTTPConnection) -> int:
+    connection.request("POST", "/invocations", BODY, {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    assert len(json.loads(response.read())["predictions"]) == 1
+    return response.status
+
+
+def test_one_connection_serves_at_once_and_after_a_rest(server: Server) -> None:
+    connection = UnixConnection(gunicorn_socket(server))
+    assert [ask(connection) for _ in range(20)] == [200] * 20
+    kept = connection.sock
+    time.sleep(3 * LINGER_MS / 1000)  # the thread has given it back to the main thread
+    assert ask(connection) == 200
+    assert connection.sock is kept
+
+
+def test_requests_sent_ahead_are_all_answered(server: Server) -> None:
+    with socket.socket(socket.AF_UNIX) as ahead:
+        ahead.settimeout(DEADLINE)
+        ahead.connect(str(gunicorn_socket(server)))
+        ahead.sendall(3 * (REQUEST % (len(BODY), BODY)))
+        received = b""
+        while received.count(b"HTTP/1.1 200") < 3 or not received.endswith(b"]}"):
+            received += ahead.recv(65536)
+
+
+def test_open_connections_do_not_hold_up_the_end(start: Callable[..., Server]) -> None:
+    server = start()
+    server.wait_until_ready()
+    connections = [UnixConnection(gunicorn_socket(server)) for _ in range(8)]
+    assert [ask(connection) for connection in connections] == [200] * 8
+    began = time.monotonic()
+    assert server.stop(signal.SIGTERM) == 0
+    assert time.monotonic() - began < 5  # not gunicorn's graceful timeout of 25
