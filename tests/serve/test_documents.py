@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -79,6 +80,18 @@ def test_a_document_of_200_paragraphs_keeps_its_layout(ask: Ask, engine: Upper) 
     text = "\n\n".join(f"  - He saw Mr. Hill {number}. It is fine!\t" for number in range(200))
     assert best(ask(text)) == text.upper()
     assert "It is fine!" in engine.seen
+
+
+def test_a_document_keeps_its_layout_over_http(server: Server) -> None:
+    text = "\n\n".join(f"  - I see the dog {number}.\n\tHello!  " for number in range(200)) + "\n"
+    answer = server.invoke({"inputs": text}).json()[0]["translation_text"]
+    around = re.compile(r"^(\s*(?:- )?)(.*?)(\s*)$")
+
+    def layout(document: str) -> list[tuple[str, str, bool]]:
+        found = [around.match(line) for line in document.split("\n")]
+        return [(each[1], each[3], bool(each[2])) for each in found if each]
+
+    assert layout(answer) == layout(text)
 
 
 def test_a_long_sentence_is_translated_in_parts(ask: Ask, engine: Upper) -> None:
