@@ -31,7 +31,7 @@ from benchmarks.traffic import Call, Traffic
 CLIENTS = 32
 SHARE = 0.8  # of capacity
 CAPACITY_SECONDS = 10.0
-SETTLE = 0.2  # of the time, at most a minute: caches and thread stacks fill; memory is compared from there on
+SETTLE = 0.4  # of the time, at most a minute: caches and thread stacks fill; memory is compared from there on
 WEIGH_SECONDS = 2.0
 FLAT = 0.05
 PATIENCE = 60.0
