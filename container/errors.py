@@ -98,6 +98,10 @@ class NotLoaded(UserError):
         self.kind = Kind(2, 507, "out_of_memory") if memory else Kind(2, 409, "already_loaded")
 
 
+class Stopped(Exception):
+    """The job was told to stop before there was anything to keep: no failure, and no model either."""
+
+
 class Overloaded(PlatformError):
     """The queue is full or the server is draining; worth another try after `retry_after` seconds."""
 

@@ -17,11 +17,12 @@ import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from container import hyperparameters
 from container.cluster import read_cluster
 from container.describe import describe
-from container.errors import PlatformError, UserError, kind_of, write_failure
+from container.errors import PlatformError, Stopped, UserError, kind_of, write_failure
 from container.hyperparameters import Hyperparameters
 from container.paths import Paths
 from train.rendezvous import Alone, Peers, Rendezvous
@@ -39,6 +40,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         hp = hyperparameters.read(paths.hyperparameters, hyperparameters.from_arguments(argv))
         run_job(hp, paths, stop)
+    except Stopped as told:
+        say(str(told))
     except Exception as error:  # noqa: BLE001 - the one place where every failure becomes file and exit code
         if isinstance(error, UserError):
             print(f"train: {error}", file=sys.stderr, flush=True)
@@ -55,8 +58,11 @@ def run_job(hp: Hyperparameters, paths: Paths, stop: threading.Event) -> None:
     from train.start import open_start
 
     peers = meet(paths)
-    with open_start(hp, paths, peers) as (start, tokenizer_path, folder):
-        prepared = prepare(hp, paths, tokenizer_path, peers, say)
+    with (
+        open_start(hp, paths, peers) as (start, tokenizer_path, folder),
+        tempfile.TemporaryDirectory(prefix="train-") as scratch,
+    ):
+        prepared = prepare(hp, paths, tokenizer_path, peers, say, scratch=Path(scratch), wants_stop=stop.is_set)
 
         say("importing TensorFlow")  # takes seconds: only now, when the input is known to be good
         os.environ.setdefault("KERAS_BACKEND", "tensorflow")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -14,7 +14,7 @@ import sentencepiece
 from container.artifact import Artifact
 from container.hyperparameters import Hyperparameters
 from train.batches import Encoded, encode
-from train.corpus import Corpus, sentence_key, with_placeholders
+from train.corpus import Corpus, placeholder_copies, sentence_key
 from train.evaluate import TestSet
 from train.prepare import Prepared
 from train.records import Pair
@@ -112,14 +112,24 @@ class Leak:
 
 def leaks(corpus: Corpus) -> list[Leak]:
     """For each two parts, the sentences that stand in both: 0 everywhere when the split holds what it promises."""
-    keys = {
-        name: ({sentence_key(pair.source) for pair in part}, {sentence_key(pair.target) for pair in part})
-        for name, part in parts(corpus)
-    }
+    held_out = {name: _keys(part) for name, part in parts(corpus) if name != "train"}
+    known = tuple(set().union(*sides) for sides in zip(*held_out.values(), strict=True))
+    keys = {"train": _keys(corpus.train, known), **held_out}  # the training part may be too large for a set
     return [
         Leak((one, other), len(keys[one][0] & keys[other][0]), len(keys[one][1] & keys[other][1]))
         for one, other in combinations(keys, 2)
     ]
+
+
+def _keys(pairs: Iterable[Pair], among: Sequence[set[str]] | None = None) -> tuple[set[str], set[str]]:
+    """The keys of all sources and of all targets; only those `among` these two sets, when given."""
+    found: tuple[set[str], set[str]] = set(), set()
+    for pair in pairs:
+        for side, text in enumerate(pair):
+            key = sentence_key(text)
+            if among is None or key in among[side]:
+                found[side].add(key)
+    return found
 
 
 @dataclass(frozen=True)
@@ -142,8 +152,8 @@ def part_statistics(prepared: Prepared, hp: Hyperparameters) -> list[PartStatist
         PartStatistics(
             name=name,
             pairs=len(part),
-            source_words=np.array([word_count(pair.source) for pair in part], dtype=np.int64),
-            target_words=np.array([word_count(pair.target) for pair in part], dtype=np.int64),
+            source_words=np.fromiter((word_count(pair.source) for pair in part), dtype=np.int64),
+            target_words=np.fromiter((word_count(pair.target) for pair in part), dtype=np.int64),
             source_tokens=int(encoded[name].source_lengths.sum()),
             target_tokens=int(encoded[name].target_lengths.sum()),
         )
@@ -160,11 +170,11 @@ def left_out(prepared: Prepared, hp: Hyperparameters) -> list[tuple[str, int]]:
         "tied_to_held_out": "shares a sentence with a channel that is held out",
     }
     rows = [(reasons.get(name, name), count) for name, count in sorted(corpus.dropped.items())]
-    with_copies = with_placeholders(corpus.train, hp.seed)
+    copies = len(placeholder_copies(corpus.train, hp.seed))
     limit = f"more than max_len={hp.max_len} tokens on a side"
-    rows.append((f"{limit} (train)", len(with_copies) - len(prepared.train)))
+    rows.append((f"{limit} (train)", len(corpus.train) + copies - len(prepared.train)))
     rows.append((f"{limit} (validation)", len(corpus.validation) - len(prepared.validation)))
-    rows.append(("added: copies with a placeholder for a shared word (train)", len(with_copies) - len(corpus.train)))
+    rows.append(("added: copies with a placeholder for a shared word (train)", copies))
     return rows
 
 
@@ -215,7 +225,7 @@ def mapped_sources(test_set: TestSet) -> list[str]:
     return readable[:: max(1, len(readable) // MAPS)][:MAPS]
 
 
-def parts(corpus: Corpus) -> Iterator[tuple[str, list[Pair]]]:
+def parts(corpus: Corpus) -> Iterator[tuple[str, Sequence[Pair]]]:
     yield from (("train", corpus.train), ("validation", corpus.validation), ("test", corpus.test))
 
 

@@ -9,19 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import sentencepiece
 
+from train.pairfile import PairFile, Span
 from train.records import Pair
-from train.tokenizer import PAD
+from train.tokenizer import PAD, load_tokenizer
+from train.workers import Workers
+
+PAIRS_A_TASK = 20_000
 
 
 @dataclass(frozen=True)
 class Encoded:
     """Token ids of N pairs, one flat array a side. `source` ends in EOS; `target` has BOS in front and EOS behind.
 
-    Sentence i is `source[source_ends[i-1]:source_ends[i]]` (int32), likewise `target`.
+    Sentence i is `source[source_ends[i-1]:source_ends[i]]`, likewise `target`. The ids are int32 in memory, or of a
+    type that V fits into and mapped from a file.
     """
 
     source: np.ndarray
@@ -67,6 +75,16 @@ class Batch:
 
 def encode(pairs: Sequence[Pair], tokenizer: sentencepiece.SentencePieceProcessor, max_len: int) -> tuple[Encoded, int]:
     """Tokenise once. Pairs with a side of more than `max_len` tokens are left out; returns how many were."""
+    sources, targets, too_long = _ids(pairs, tokenizer, max_len)
+    source, source_lengths = _flatten(sources)
+    target, target_lengths = _flatten(targets)
+    return Encoded(source, np.cumsum(source_lengths), target, np.cumsum(target_lengths)), too_long
+
+
+def _ids(
+    pairs: Sequence[Pair], tokenizer: sentencepiece.SentencePieceProcessor, max_len: int
+) -> tuple[list[list[int]], list[list[int]], int]:
+    """The ids of each side of the pairs that are not too long, and how many are."""
     sources = tokenizer.encode([pair.source for pair in pairs], add_eos=True)
     targets = tokenizer.encode([pair.target for pair in pairs], add_bos=True, add_eos=True)
     kept = [
@@ -74,15 +92,56 @@ def encode(pairs: Sequence[Pair], tokenizer: sentencepiece.SentencePieceProcesso
         for source, target in zip(sources, targets, strict=True)
         if len(source) - 1 <= max_len and len(target) - 2 <= max_len
     ]
-    source, source_ends = _flatten([pair[0] for pair in kept])
-    target, target_ends = _flatten([pair[1] for pair in kept])
-    return Encoded(source, source_ends, target, target_ends), len(pairs) - len(kept)
+    return [source for source, _ in kept], [target for _, target in kept], len(pairs) - len(kept)
 
 
-def _flatten(sentences: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    ends = np.cumsum([len(sentence) for sentence in sentences], dtype=np.int64)
-    flat = np.fromiter((token for sentence in sentences for token in sentence), dtype=np.int32)
-    return flat, ends
+@dataclass(frozen=True)
+class EncodedSpan:
+    """Token ids of a part of a file, as `Encoded` has them, with lengths instead of ends."""
+
+    source: np.ndarray
+    source_lengths: np.ndarray
+    target: np.ndarray
+    target_lengths: np.ndarray
+    too_long: int
+
+
+def encode_files(
+    files: Sequence[PairFile], tokenizer: Path, max_len: int, workers: Workers, folder: Path
+) -> tuple[Encoded, int]:
+    """`encode` for pairs on disk: all cores tokenise, and the ids lie in files in `folder`, mapped into memory."""
+    spans = chain.from_iterable(file.spans(PAIRS_A_TASK) for file in files)
+    paths = {side: folder / f"{side}.ids" for side in ("source", "target")}
+    source_lengths, target_lengths, too_long = [], [], 0
+    with paths["source"].open("wb") as source, paths["target"].open("wb") as target:
+        for encoded in workers.map(partial(_encode_span, tokenizer=tokenizer, max_len=max_len), spans):
+            encoded.source.tofile(source)
+            encoded.target.tofile(target)
+            source_lengths.append(encoded.source_lengths)
+            target_lengths.append(encoded.target_lengths)
+            too_long += encoded.too_long
+            ids = encoded.source.dtype
+    maps = {
+        side: np.memmap(path, ids, "r") if path.stat().st_size else np.empty(0, ids) for side, path in paths.items()
+    }
+    ends = [np.cumsum(np.concatenate(lengths), dtype=np.int64) for lengths in (source_lengths, target_lengths)]
+    return Encoded(np.asarray(maps["source"]), ends[0], np.asarray(maps["target"]), ends[1]), too_long
+
+
+def _encode_span(span: Span, *, tokenizer: Path, max_len: int) -> EncodedSpan:
+    processor = _loaded(tokenizer)
+    ids = np.uint16 if processor.get_piece_size() <= 1 << 16 else np.int32
+    source, target, too_long = _ids(span.pairs(), processor, max_len)
+    return EncodedSpan(*_flatten(source, ids), *_flatten(target, ids), too_long)
+
+
+_loaded = lru_cache(maxsize=1)(load_tokenizer)  # once in each worker
+
+
+def _flatten(sentences: list[list[int]], dtype: type[np.integer] = np.int32) -> tuple[np.ndarray, np.ndarray]:
+    """All sentences in one array, and their lengths (int64)."""
+    lengths = np.array([len(sentence) for sentence in sentences], dtype=np.int64)
+    return np.fromiter(chain.from_iterable(sentences), dtype=dtype, count=int(lengths.sum())), lengths
 
 
 def plan_epoch(
@@ -104,12 +163,14 @@ def plan_epoch(
 
 
 def _cut_by_tokens(order: np.ndarray, lengths: np.ndarray, batch_tokens: int) -> list[np.ndarray]:
+    ascending = lengths[order]  # so the last sentence of a batch is its longest
     batches, start = [], 0
-    for end in range(1, len(order) + 1):
-        # `order` goes from short to long: the last sentence is the longest of the batch
-        if end == len(order) or (end + 1 - start) * lengths[order[end]] > batch_tokens:
-            batches.append(order[start:end])
-            start = end
+    while start < len(order):
+        most = max(1, batch_tokens // int(ascending[start]))
+        cells = np.arange(1, most + 1)[: len(order) - start] * ascending[start : start + most]
+        size = max(1, int(np.searchsorted(cells, batch_tokens, side="right")))
+        batches.append(order[start : start + size])
+        start += size
     return batches
 
 

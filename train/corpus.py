@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from container.errors import ChannelError
 from container.text import PLACEHOLDERS
+from train.pairfile import PairFile, line_of
 from train.records import Pair
 
 PLACEHOLDER_SHARE = 0.02  # of the training pairs get a copy in which a shared word is a placeholder
@@ -22,21 +25,24 @@ PLACEHOLDER_SHARE = 0.02  # of the training pairs get a copy in which a shared w
 
 @dataclass(frozen=True)
 class Corpus:
-    """The three parts, and what was left out on the way (reason -> number of pairs)."""
+    """The three parts, and what was left out on the way (reason -> number of pairs).
 
-    train: list[Pair]
+    The training part of a corpus that does not fit into memory stands on disk (`train.pairfile`).
+    """
+
+    train: Sequence[Pair]
     validation: list[Pair]
     test: list[Pair]
     dropped: dict[str, int] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """sha256 over the three parts: two runs with equal fingerprints saw the same pairs in the same parts."""
         digest = hashlib.sha256()
         for name, part in (("train", self.train), ("validation", self.validation), ("test", self.test)):
             digest.update(f"#{name} {len(part)}\n".encode())
-            for pair in part:
-                digest.update(f"{pair.source}\t{pair.target}\n".encode())
+            for lines in part.blocks() if isinstance(part, PairFile) else map(line_of, part):
+                digest.update(lines)
         return digest.hexdigest()
 
 
@@ -59,15 +65,23 @@ def clean_pairs(
 
 def sample(pairs: list[Pair], size: int, seed: int) -> list[Pair]:
     """`size` pairs chosen at random, in their original order; all of them when `size` is 0 or too large."""
-    if size == 0 or size >= len(pairs):
-        return pairs
-    chosen = sorted(random.Random(seed).sample(range(len(pairs)), size))
-    return [pairs[index] for index in chosen]
+    chosen = sample_numbers(len(pairs), size, seed)
+    return pairs if len(chosen) == len(pairs) else [pairs[index] for index in chosen]
+
+
+def sample_numbers(count: int, size: int, seed: int) -> Sequence[int]:
+    """`size` of the numbers below `count`, sorted; all of them when `size` is 0 or too large."""
+    if size == 0 or size >= count:
+        return range(count)
+    return sorted(random.Random(seed).sample(range(count), size))
+
+
+_NO_LETTER_OR_DIGIT = re.compile(r"[\W_]+")  # the complement of str.isalnum, in one pass
 
 
 def sentence_key(text: str) -> str:
     """What makes two sentences "the same" for the split: letters and digits, without case."""
-    return "".join(character for character in text.casefold() if character.isalnum()) or text
+    return _NO_LETTER_OR_DIGIT.sub("", text.casefold()) or text
 
 
 def components(pairs: Sequence[Pair]) -> list[int]:
@@ -124,14 +138,8 @@ def split(
         ("test", 0 if test is not None else math.ceil(test_fraction * total)),
         ("validation", 0 if validation is not None else math.ceil(validation_fraction * total)),
     ):
-        taken = 0
-        for component in ranked:
-            if taken >= wanted:
-                break
-            # A component larger than the part itself (thousands of ways to say "Yes.") stays in training.
-            if component not in part_of and len(members[component]) <= max(1, wanted - taken):
-                part_of[component] = part
-                taken += len(members[component])
+        sizes = ((component, len(members[component])) for component in ranked if component not in part_of)
+        part_of |= dict.fromkeys(cut_off(sizes, wanted), part)
 
     parts: dict[str, list[Pair]] = {
         "train": [],
@@ -146,17 +154,36 @@ def split(
         else:
             parts[part_of.get(component, "train")].append(pair)
     if test is not None and validation is not None:
-        parts["validation"], crossing = _without_shared(parts["validation"], parts["test"])
+        parts["validation"], crossing = without_shared(parts["validation"], parts["test"])
         tied += crossing
     if not parts["train"]:
-        raise ChannelError(
-            f"The training channel has {len(pairs)} usable pairs, too few to set a test part aside and still train: "
-            "give more pairs, or channels `validation` and `test` of their own."
-        )
+        raise too_few(len(pairs))
     return Corpus(parts["train"], parts["validation"], parts["test"], {"tied_to_held_out": tied})
 
 
-def _without_shared(pairs: list[Pair], others: list[Pair]) -> tuple[list[Pair], int]:
+def cut_off(ranked: Iterable[tuple[int, int]], wanted: int) -> Iterator[int]:
+    """The first components of `ranked` (number, pairs) that together hold `wanted` pairs.
+
+    A component larger than the part itself (thousands of ways to say "Yes.") is passed over: it stays in training.
+    """
+    taken = 0
+    for component, size in ranked:
+        if taken >= wanted:
+            return
+        if size <= max(1, wanted - taken):
+            taken += size
+            yield component
+
+
+def too_few(pairs: int) -> ChannelError:
+    return ChannelError(
+        f"The training channel has {pairs} usable pairs, too few to set a test part aside and still train: "
+        "give more pairs, or channels `validation` and `test` of their own."
+    )
+
+
+def without_shared(pairs: Sequence[Pair], others: Sequence[Pair]) -> tuple[list[Pair], int]:
+    """`pairs` without those that share a sentence with `others`, and how many these were."""
     sources = {sentence_key(pair.source) for pair in others}
     targets = {sentence_key(pair.target) for pair in others}
     kept = [p for p in pairs if sentence_key(p.source) not in sources and sentence_key(p.target) not in targets]
@@ -168,15 +195,23 @@ def _rank(group: Sequence[Pair]) -> bytes:
     return hashlib.blake2b(smallest.encode(), digest_size=8).digest()
 
 
-def with_placeholders(pairs: list[Pair], seed: int) -> list[Pair]:
-    """The pairs, then copies of a few in which a word that both sides share is a placeholder symbol.
+def with_placeholders(pairs: Sequence[Pair], seed: int) -> list[Pair]:
+    """The pairs, then their `placeholder_copies`."""
+    return [*pairs, *placeholder_copies(pairs, seed)]
+
+
+def placeholder_copies(pairs: Sequence[Pair], seed: int) -> list[Pair]:
+    """Copies of a few of the pairs, in which a word that both sides share is a placeholder symbol.
 
     This teaches the model to carry a placeholder over unchanged, which is what glossaries and
     untouched spans (numbers, URLs, tags) stand on at serving.
     """
     rng = random.Random(seed)
-    copies = []
+    copies: list[Pair] = []
+    limit = math.ceil(PLACEHOLDER_SHARE * len(pairs))
     for pair in pairs:
+        if len(copies) == limit:
+            break
         if rng.random() >= PLACEHOLDER_SHARE * 4:  # about a quarter of real pairs share a word
             continue
         target_words = set(_words(pair.target))
@@ -185,8 +220,7 @@ def with_placeholders(pairs: list[Pair], seed: int) -> list[Pair]:
             word, symbol = rng.choice(shared), rng.choice(PLACEHOLDERS)
             if pair.source.count(word) == pair.target.count(word) == 1:
                 copies.append(Pair(pair.source.replace(word, symbol), pair.target.replace(word, symbol)))
-    limit = math.ceil(PLACEHOLDER_SHARE * len(pairs))
-    return [*pairs, *copies[:limit]]
+    return copies
 
 
 def _words(text: str) -> list[str]:

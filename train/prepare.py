@@ -1,11 +1,19 @@
-"""Stages 1 to 3 together: from the channels of the job to token ids. No TensorFlow here, so errors come at once."""
+"""Stages 1 to 3 together: from the channels of the job to token ids. No TensorFlow here, so errors come at once.
+
+A corpus of up to `IN_MEMORY` pairs is held in memory and prepared by this process alone. A larger one goes
+through files in a scratch folder, on all cores; its parts, its fingerprint and its token ids are the same.
+"""
 
 from __future__ import annotations
 
+import errno
+import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 
 import sentencepiece
@@ -13,15 +21,22 @@ import sentencepiece
 from container import channels as input_channels
 from container.artifact import sha256_of, write_atomically
 from container.channels import Channel
-from container.errors import ChannelError
+from container.errors import ChannelError, PlatformError
 from container.hyperparameters import Hyperparameters
 from container.paths import Paths
 from container.text import clean, default_prefixes, load_prefixes
-from train.batches import Encoded, encode
-from train.corpus import Corpus, clean_pairs, sample, split, with_placeholders
+from train.batches import Encoded, encode, encode_files
+from train.corpus import Corpus, clean_pairs, placeholder_copies, sample, split
+from train.large_corpus import clean_to_disk, split_on_disk
+from train.pairfile import PairFile
 from train.records import Pair, read_pairs
 from train.rendezvous import Peers
 from train.tokenizer import load_tokenizer, train_tokenizer
+from train.workers import Workers, open_workers
+
+IN_MEMORY = 500_000  # pairs; about 1 kB of memory each
+PAIRS_A_MESSAGE = 10_000  # between hosts
+PAIRS_A_REPORT = 2_000_000
 
 Say = Callable[[str], None]
 
@@ -36,7 +51,7 @@ class Prefixes:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything the loop needs, in memory."""
+    """Everything the loop needs: in memory, or for a large corpus in files of the scratch folder."""
 
     corpus: Corpus
     prefixes: Prefixes
@@ -50,22 +65,51 @@ class Prepared:
         return sha256_of(self.tokenizer_path)
 
 
-def prepare(hp: Hyperparameters, paths: Paths, tokenizer_path: Path, peers: Peers, say: Say) -> Prepared:
+def prepare(
+    hp: Hyperparameters,
+    paths: Paths,
+    tokenizer_path: Path,
+    peers: Peers,
+    say: Say,
+    *,
+    scratch: Path,
+    wants_stop: Callable[[], bool] = lambda: False,
+    in_memory: int = IN_MEMORY,
+) -> Prepared:
     """Read, clean, split and tokenise. A tokenizer that stands at `tokenizer_path` already is used as it is.
 
-    All hosts of a job end up with the same pairs in the same parts, and with the chief's tokenizer.
+    All hosts of a job end up with the same pairs in the same parts, and with the chief's tokenizer. A corpus of more
+    than `in_memory` pairs is put into `scratch`, which has to stay as long as what is returned is used; while that
+    takes its time, `wants_stop` is asked, and `Stopped` raised when it says yes.
     """
     found = input_channels.read_channels(paths)
     prefixes = _prefixes(hp, found)
-    corpus = _read_corpus(hp, found, prefixes, peers)
-    _refuse_other_corpora(corpus, peers)
-    say(
-        f"{len(corpus.train)} pairs to train on, {len(corpus.validation)} to validate, {len(corpus.test)} to test; "
-        f"left out: {_in_words(corpus.dropped)}"
-    )
-    pairs = with_placeholders(corpus.train, hp.seed)
-    tokenizer = _tokenizer(hp, pairs, tokenizer_path, peers, say)
-    train, too_long = encode(pairs, tokenizer, hp.max_len)
+    reader = _Reader(hp, found, prefixes, peers)
+    records = reader.records("training", hp.train_file)
+    few = list(islice(records, in_memory + 1))
+    with ExitStack() as stack:
+        workers: Workers | None = None
+        if not reader.more_in_all("training", few, than=in_memory):
+            corpus = reader.corpus_in_memory(few)
+        else:
+            stack.enter_context(_disk_of(scratch))
+            workers = stack.enter_context(open_workers(wants_stop))
+            say(f"more than {in_memory:,} pairs: {workers.count} processes prepare them, with files in {scratch}")
+            records = _counted(chain(few, records), say)
+            del few  # the chain lets go of them
+            corpus = reader.corpus_on_disk(records, workers, scratch)
+        _refuse_other_corpora(corpus, peers)
+        say(
+            f"{len(corpus.train)} pairs to train on, {len(corpus.validation)} to validate, {len(corpus.test)} to test; "
+            f"left out: {_in_words(corpus.dropped)}"
+        )
+        copies = placeholder_copies(corpus.train, hp.seed)
+        tokenizer = _tokenizer(hp, chain(corpus.train, copies), tokenizer_path, peers, say)
+        if workers is None or not isinstance(corpus.train, PairFile):
+            train, too_long = encode([*corpus.train, *copies], tokenizer, hp.max_len)
+        else:
+            files = [corpus.train, PairFile.write(scratch / "copies.tsv", copies)]
+            train, too_long = encode_files(files, tokenizer_path, hp.max_len, workers, scratch)
     validation, _ = encode(corpus.validation, tokenizer, hp.max_len)
     if not len(train):
         raise ChannelError(f"Every pair is longer than max_len={hp.max_len} tokens: give a larger max_len.")
@@ -74,6 +118,27 @@ def prepare(hp: Hyperparameters, paths: Paths, tokenizer_path: Path, peers: Peer
         f"included; {too_long} pairs longer than max_len={hp.max_len} left out"
     )
     return Prepared(corpus, prefixes, tokenizer, tokenizer_path, train, validation)
+
+
+def _counted(records: Iterable[Pair], say: Say) -> Iterator[Pair]:
+    for count, record in enumerate(records, start=1):
+        if count % PAIRS_A_REPORT == 0:
+            say(f"{count:,} pairs read")
+        yield record
+
+
+@contextmanager
+def _disk_of(scratch: Path) -> Iterator[None]:
+    """Says what to do when the scratch folder's disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise PlatformError(
+            f"The disk of {scratch} is full: a large corpus needs up to four times its own size there; "
+            "give the job a larger volume, or name a folder on a larger disk in the environment variable TMPDIR."
+        ) from None
 
 
 def _prefixes(hp: Hyperparameters, found: dict[str, Channel]) -> Prefixes:
@@ -91,27 +156,68 @@ def _prefixes(hp: Hyperparameters, found: dict[str, Channel]) -> Prefixes:
     return Prefixes(of(hp.non_breaking_in, hp.source_lang), of(hp.non_breaking_out, hp.target_lang))
 
 
-def _read_corpus(hp: Hyperparameters, found: dict[str, Channel], prefixes: Prefixes, peers: Peers) -> Corpus:
-    clean_source = partial(clean, clean_dots=hp.clean_dots, prefixes=prefixes.source)
-    clean_target = partial(clean, clean_dots=hp.clean_dots, prefixes=prefixes.target)
-    not_corpus = [name for name in (hp.non_breaking_in, hp.non_breaking_out) if name is not None]
+class _Reader:
+    """The job's channels as clean pairs in three parts."""
 
-    def pairs_of(name: str, train_file: str | None = None) -> tuple[list[Pair], dict[str, int]]:
-        channel = found[name]
-        records = read_pairs(channel, hp.source_lang, hp.target_lang, train_file=train_file, exclude=not_corpus)
-        pairs, dropped = clean_pairs(records, clean_source, clean_target)
-        return (_of_all_hosts(pairs, peers) if channel.sharded else pairs), dropped
+    def __init__(self, hp: Hyperparameters, found: dict[str, Channel], prefixes: Prefixes, peers: Peers) -> None:
+        self._hp, self._found, self._peers = hp, found, peers
+        self._cleaners = (
+            partial(clean, clean_dots=hp.clean_dots, prefixes=prefixes.source),
+            partial(clean, clean_dots=hp.clean_dots, prefixes=prefixes.target),
+        )
 
-    training, dropped = pairs_of("training", hp.train_file)
-    held_out = {name: pairs_of(name)[0] if name in found else None for name in ("validation", "test")}
-    corpus = split(
-        sample(training, hp.nsamples, hp.seed),
-        validation_fraction=hp.validation_fraction,
-        test_fraction=hp.test_fraction,
-        **held_out,
-    )
-    corpus.dropped.update(dropped)
-    return corpus
+    def records(self, name: str, train_file: str | None = None) -> Iterator[Pair]:
+        hp = self._hp
+        not_corpus = [file for file in (hp.non_breaking_in, hp.non_breaking_out) if file is not None]
+        channel = self._found[name]
+        return read_pairs(channel, hp.source_lang, hp.target_lang, train_file=train_file, exclude=not_corpus)
+
+    def more_in_all(self, name: str, few: Sequence[Pair], *, than: int) -> bool:
+        """Whether the hosts' parts of a sharded channel, or this host's whole one, hold more pairs than that."""
+        if not self._found[name].sharded:
+            return len(few) > than
+        counts = self._peers.gather(str(len(few)).encode())
+        return int(self._peers.share(str(sum(map(int, counts))).encode())) > than
+
+    def corpus_in_memory(self, records: Iterable[Pair]) -> Corpus:
+        hp = self._hp
+        training, dropped = self._cleaned("training", records)
+        corpus = split(
+            sample(training, hp.nsamples, hp.seed),
+            validation_fraction=hp.validation_fraction,
+            test_fraction=hp.test_fraction,
+            validation=self._held_out("validation"),
+            test=self._held_out("test"),
+        )
+        corpus.dropped.update(dropped)
+        return corpus
+
+    def corpus_on_disk(self, records: Iterable[Pair], workers: Workers, scratch: Path) -> Corpus:
+        hp = self._hp
+        if self._found["training"].sharded:
+            records = _records_of_all_hosts(records, self._peers)
+        cleaned, keys, dropped = clean_to_disk(records, *self._cleaners, workers, scratch / "cleaned.tsv")
+        corpus = split_on_disk(
+            cleaned,
+            keys,
+            scratch / "train.tsv",
+            nsamples=hp.nsamples,
+            seed=hp.seed,
+            validation_fraction=hp.validation_fraction,
+            test_fraction=hp.test_fraction,
+            validation=self._held_out("validation"),
+            test=self._held_out("test"),
+        )
+        cleaned.path.unlink()
+        corpus.dropped.update(dropped)
+        return corpus
+
+    def _held_out(self, name: str) -> list[Pair] | None:
+        return self._cleaned(name, self.records(name))[0] if name in self._found else None
+
+    def _cleaned(self, name: str, records: Iterable[Pair]) -> tuple[list[Pair], dict[str, int]]:
+        pairs, dropped = clean_pairs(records, *self._cleaners)
+        return (_of_all_hosts(pairs, self._peers) if self._found[name].sharded else pairs), dropped
 
 
 def _of_all_hosts(pairs: list[Pair], peers: Peers) -> list[Pair]:
@@ -121,6 +227,19 @@ def _of_all_hosts(pairs: list[Pair], peers: Peers) -> list[Pair]:
     everything = peers.share(b"".join(peers.gather(lines.encode())))
     split_lines = (line.split("\t") for line in everything.decode().split("\n")[:-1])
     return list(dict.fromkeys(Pair(source, target) for source, target in split_lines))
+
+
+def _records_of_all_hosts(records: Iterable[Pair], peers: Peers) -> Iterator[Pair]:
+    """The records of each host in turn, for all of them, a few at a time."""
+    mine = iter(records)
+    for rank in range(len(peers.cluster.hosts)):
+        while True:
+            few = list(islice(mine, PAIRS_A_MESSAGE)) if rank == peers.cluster.rank else []
+            sent = peers.gather(json.dumps(few).encode())
+            shared = json.loads(peers.share(sent[rank] if sent else b""))
+            if not shared:
+                break
+            yield from (Pair(source, target) for source, target in shared)
 
 
 def _refuse_other_corpora(corpus: Corpus, peers: Peers) -> None:
@@ -135,7 +254,7 @@ def _refuse_other_corpora(corpus: Corpus, peers: Peers) -> None:
 
 
 def _tokenizer(
-    hp: Hyperparameters, pairs: list[Pair], path: Path, peers: Peers, say: Say
+    hp: Hyperparameters, pairs: Iterable[Pair], path: Path, peers: Peers, say: Say
 ) -> sentencepiece.SentencePieceProcessor:
     path.parent.mkdir(parents=True, exist_ok=True)
     if peers.cluster.is_chief and not path.is_file():

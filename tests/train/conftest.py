@@ -65,7 +65,8 @@ def prepared(hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> P
     """The sample's channels (100 training pairs, the whole test part), tokenised."""
     paths = Paths(tmp_path_factory.mktemp("prepared") / "ml")
     write_channels(paths.data)
-    return prepare(hp, paths, paths.checkpoints / "tokenizer.model", Alone(SINGLE_HOST), lambda sentence: None)
+    tokenizer_path, scratch = paths.checkpoints / "tokenizer.model", tmp_path_factory.mktemp("scratch")
+    return prepare(hp, paths, tokenizer_path, Alone(SINGLE_HOST), lambda sentence: None, scratch=scratch)
 
 
 @pytest.fixture(scope="session")

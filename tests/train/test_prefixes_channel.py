@@ -36,7 +36,8 @@ def tsv(start: int = 0, stop: int = 100) -> str:
 
 def prepare_alone(job: Job, **hyperparameters: object) -> Prepared:
     hp = parse({"vocab_size": 500, **hyperparameters})
-    return prepare(hp, job.paths, job.paths.checkpoints / "tokenizer.model", Alone(SINGLE_HOST), lambda sentence: None)
+    tokenizer = job.paths.checkpoints / "tokenizer.model"
+    return prepare(hp, job.paths, tokenizer, Alone(SINGLE_HOST), lambda sentence: None, scratch=job.base)
 
 
 def test_the_channels_lists_go_into_the_model_in_place_of_ours(job: Job) -> None:
@@ -101,7 +102,7 @@ def prepare_both(hosts: list[Job]) -> Iterator[PrepareBoth]:
     def prepare_one(rank: int) -> Prepared:
         peers = Rendezvous(Cluster(HOSTS, HOSTS[rank], "lo"), lost.put, port=port, patience=20)
         hp, tokenizer = parse({"vocab_size": 400}), hosts[rank].paths.checkpoints / "tokenizer.model"
-        return prepare(hp, hosts[rank].paths, tokenizer, peers, lambda sentence: None)
+        return prepare(hp, hosts[rank].paths, tokenizer, peers, lambda sentence: None, scratch=hosts[rank].base)
 
     def start(rank: int) -> Future[Prepared]:
         future: Future[Prepared] = Future()

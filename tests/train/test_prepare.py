@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from container.cluster import SINGLE_HOST
-from container.errors import ChannelError
+from container.errors import ChannelError, Stopped
 from container.hyperparameters import parse
 from data.sample import read_part
 from tests.conftest import Job
-from train.prepare import Prepared, prepare
+from train.batches import collate, plan_epoch
+from train.pairfile import PairFile
+from train.prepare import IN_MEMORY, Prepared, prepare
 from train.records import Pair
 from train.rendezvous import Alone
 
@@ -24,12 +28,13 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def run(job: Job, said: list[str]) -> Prepare:
+def run(job: Job, said: list[str], tmp_path: Path) -> Prepare:
     """Prepares the job's channels with the hyperparameters given."""
 
-    def prepare_with(**hyperparameters: object) -> Prepared:
+    def prepare_with(in_memory: int = IN_MEMORY, **hyperparameters: object) -> Prepared:
         hp = parse({"vocab_size": 500, **hyperparameters})
-        return prepare(hp, job.paths, job.paths.checkpoints / "tokenizer.model", Alone(SINGLE_HOST), said.append)
+        tokenizer = job.paths.checkpoints / "tokenizer.model"
+        return prepare(hp, job.paths, tokenizer, Alone(SINGLE_HOST), said.append, scratch=tmp_path, in_memory=in_memory)
 
     return prepare_with
 
@@ -99,3 +104,51 @@ def test_a_corpus_of_too_long_sentences_is_refused(job: Job, run: Prepare) -> No
     job.channel("training", a__tsv=tsv())
     with pytest.raises(ChannelError, match="Every pair is longer than max_len=2 tokens"):
         run(max_len=2)
+
+
+@pytest.mark.parametrize("hyperparameters", [{}, {"nsamples": 150, "clean_dots": True, "max_len": 25}])
+@pytest.mark.parametrize("channels", [(), ("test",), ("test", "validation")])
+def test_a_large_corpus_goes_through_files_and_comes_out_the_same(
+    job: Job, run: Prepare, channels: tuple[str, ...], hyperparameters: dict[str, object]
+) -> None:
+    lines = tsv(400).splitlines(keepends=True)
+    job.channel("training", a__tsv="".join([*lines, "Go!\tVe.\n", lines[3], "Nothing.\t\n", "A\u2028b.\tC\u00a0d.\n"]))
+    for name, start in zip(channels, (0, 5), strict=False):
+        job.channel(name, a__tsv="".join(lines[start : start + 10]))
+    small, large = run(**hyperparameters), run(in_memory=100, **hyperparameters)
+    assert isinstance(large.corpus.train, PairFile)
+    assert list(large.corpus.train) == small.corpus.train
+    assert large.corpus.train[2:5] == small.corpus.train[2:5]
+    assert (large.corpus.test, large.corpus.validation) == (small.corpus.test, small.corpus.validation)
+    assert large.corpus.dropped == small.corpus.dropped
+    assert large.corpus.fingerprint == small.corpus.fingerprint
+    assert large.tokenizer_digest == small.tokenizer_digest
+    plans = [plan_epoch(it.train, epoch=1, seed=1, batch_tokens=128) for it in (small, large)]
+    assert len(plans[0]) > 1
+    for ours, theirs in zip(*plans, strict=True):
+        one, other = collate(small.train, ours), collate(large.train, theirs)
+        np.testing.assert_array_equal(one.source, other.source)
+        np.testing.assert_array_equal(one.target, other.target)
+        assert other.source.dtype == np.int32
+
+
+def test_a_large_corpus_of_too_long_sentences_is_refused(job: Job, run: Prepare) -> None:
+    job.channel("training", a__tsv=tsv())
+    with pytest.raises(ChannelError, match="Every pair is longer than max_len=2 tokens"):
+        run(max_len=2, in_memory=10)
+
+
+def test_the_line_that_is_wrong_is_named_in_a_large_corpus_too(job: Job, run: Prepare) -> None:
+    job.channel("training", a__tsv=tsv(100) + "no tab\n")
+    with pytest.raises(ChannelError, match="line 101, has one column"):
+        run(in_memory=10)
+
+
+def test_a_large_corpus_is_left_when_the_job_is_told_to_stop(job: Job, tmp_path: Path) -> None:
+    job.channel("training", a__tsv=tsv())
+    tokenizer = job.paths.checkpoints / "tokenizer.model"
+    with pytest.raises(Stopped, match="before the corpus was prepared"):
+        prepare(
+            parse({"vocab_size": 500}), job.paths, tokenizer, Alone(SINGLE_HOST), print,
+            scratch=tmp_path, wants_stop=lambda: True, in_memory=10,
+        )  # fmt: skip

@@ -112,7 +112,7 @@ def finished(toy_job: tuple[Job, str]) -> FinishedJob:
     paths = toy_job[0].paths
     hp = hyperparameters.read(paths.hyperparameters, {})
     model = open_artifact(paths.model)
-    prepared = prepare(hp, paths, model.tokenizer, Alone(SINGLE_HOST), lambda sentence: None)
+    prepared = prepare(hp, paths, model.tokenizer, Alone(SINGLE_HOST), lambda sentence: None, scratch=paths.checkpoints)
     test_set = make_test_set(prepared.corpus.test, 60)
     hypotheses = translate(
         model.ctranslate2, prepared.tokenizer, test_set.sources, beam_size=1, length_penalty=1.0, max_length=20
