@@ -40,17 +40,19 @@ class Service:
         self._batcher: Batcher | None = None
         self._failure: BaseException | None = None
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
-        self._loader.submit(load).add_done_callback(self._loaded)
+        self._loader.submit(self._load, load).add_done_callback(self._loaded)
 
-    def _loaded(self, loading: Future[Predictor]) -> None:
-        self._failure = loading.exception()
-        if self._failure:
-            self._on_failure(self._failure)
-            return
-        self._predictor = predictor = loading.result()
+    def _load(self, load: Callable[[], Predictor]) -> None:
+        self._predictor = predictor = load()
         settings = self.settings
         limits = predictor.threads, settings.batch_tokens, settings.max_waiting
         self._batcher = Batcher(predictor, *limits, self.metrics, predictor.ahead)
+
+    def _loaded(self, loading: Future[None]) -> None:
+        """Called at the end of `_load`, however it ended: no failure there may pass for "still loading"."""
+        self._failure = loading.exception()
+        if self._failure:
+            self._on_failure(self._failure)
 
     def wait_until_loaded(self) -> None:
         """Wait for the model; raises what kept it from loading."""

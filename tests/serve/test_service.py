@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from flask.testing import FlaskClient
@@ -108,3 +109,12 @@ def test_a_model_that_loads_but_cannot_decode_is_not_ready(tmp_path: Path) -> No
     started.finish()
     assert started.failed.wait(SECONDS)
     assert started.client.get("/ping").status_code == 503
+
+
+def test_what_fails_behind_the_model_is_no_endless_loading() -> None:
+    """A predictor that no queue can be made for: the process must end, not answer 503 for ever."""
+    failed = threading.Event()
+    service = Service(lambda: cast(Predictor, object()), Settings(), lambda error: failed.set())
+    assert failed.wait(SECONDS)
+    with pytest.raises(ArtifactError):
+        service.check()
