@@ -16,10 +16,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from container.artifact import Calibration
 from serve.page_routes import FOLDER
 from serve.settings import SIGNS_OF_SAGEMAKER, Settings
 from tests.engine import skip_or_fail
 from tests.serve.server import DEADLINE, Server
+from tests.serve.tiny_model import write_tiny_model
 
 QUIET = (
     "--headless",
@@ -116,6 +118,24 @@ def test_a_sentence_becomes_a_translation_with_links_drawn(page: Page, server: S
     picture = tmp_path / "page.png"
     assert page.browser.save_screenshot(str(picture))
     assert struct.unpack(">II", picture.read_bytes()[16:24]) == WIDE
+
+
+def test_confidence_is_shown_where_the_model_has_one(
+    browser: webdriver.Chrome, page: Page, start: Start, tmp_path: Path
+) -> None:
+    page.translate()
+    assert not page.the("confidence").is_displayed()
+    calibration = Calibration(good_chrf=60, intercept=1.0, slope=0.5, sentences=100)
+    write_tiny_model(tmp_path / "ml" / "model", calibration=calibration)
+    server = start(tmp_path / "ml")
+    server.wait_until_ready()
+    calibrated = Page(browser, server.url)
+    calibrated.translate()
+    body = {"instances": [TEXT], "parameters": {"return_confidence": True, "num_hypotheses": 4}}
+    answer = server.invoke(body).json()["predictions"][0]
+    assert calibrated.the("percent").text == f"{100 * answer['confidence']:.0f} %"
+    assert calibrated.the("percent").is_displayed()
+    assert calibrated.all("#hypotheses li small")[0].text.endswith(" %")
 
 
 def test_the_command_that_is_shown_gives_the_answer_that_is_shown(page: Page, server: Server) -> None:
