@@ -4,8 +4,8 @@ python -m benchmarks.train_compare [--corpus PAIRS.tsv] [--seconds 60] [--batch-
 
 Prints a Markdown table: target tokens a second (padding not counted), the ratio to JoeyNMT, the share of the
 machine's matmul peak, and peak memory (the largest resident set of the row's own process). The
-peak is measured before each row and after the last, and the best counts: a machine that others use
-for a moment must not look slow.
+peak is measured before each row and after the last, and the best counts. The last column says which
+share of the cores other processes took while a row ran: a table is worth something where it is near 0.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -72,29 +73,40 @@ def compare(task: Task, rows: Sequence[Row]) -> None:
     file.write_text(task.to_json())
     measured, peaks = [], []
     for row in rows:
-        peaks.append(_run((HERE, "-m", "benchmarks.train_peak", str(file)))[0])
-        result, megabytes = _run(tuple(str(file) if part == "{task}" else part for part in row.command))
-        print(f"{row.name}: {result['tokens_per_second']:.0f} target tokens/s", file=sys.stderr, flush=True)
-        measured.append((row, result, megabytes))
-    peaks.append(_run((HERE, "-m", "benchmarks.train_peak", str(file)))[0])
+        peaks.append(_run((HERE, "-m", "benchmarks.train_peak", str(file))).values)
+        ran = _run(tuple(str(file) if part == "{task}" else part for part in row.command))
+        print(f"{row.name}: {ran.values['tokens_per_second']:.0f} target tokens/s", file=sys.stderr, flush=True)
+        measured.append((row, ran))
+    peaks.append(_run((HERE, "-m", "benchmarks.train_peak", str(file))).values)
     peak = {precision: max(found[precision] for found in peaks) for precision in peaks[0]}
-    joeynmt = next((result["tokens_per_second"] for row, result, _ in measured if row.key == "joeynmt"), None)
+    joeynmt = next((ran.values["tokens_per_second"] for row, ran in measured if row.key == "joeynmt"), None)
     rates = ", ".join(f"{precision} {rate / 1e9:.0f} GFLOP/s" for precision, rate in peak.items())
     print(f"Batches of {task.batch_tokens} target tokens; matmul peak: {rates}\n")
-    print("| trainer | target tokens/s | x JoeyNMT | GFLOP/s | share of its peak | peak memory, MB | updates timed |")
-    print("|---|---|---|---|---|---|---|")
-    for row, result, megabytes in measured:
-        speed, rate = result["tokens_per_second"], result["operations_per_second"]
+    print(
+        "| trainer | target tokens/s | x JoeyNMT | GFLOP/s | share of its peak | peak memory, MB | updates | others |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for row, ran in measured:
+        speed, rate = ran.values["tokens_per_second"], ran.values["operations_per_second"]
         ratio = f"{speed / joeynmt:.2f}" if joeynmt else "-"
-        share = f"{rate / peak[row.precision]:.0%}"
-        cells = (row.name, f"{speed:.0f}", ratio, f"{rate / 1e9:.0f}", share, f"{megabytes:.0f}", f"{result['steps']}")
+        figures = (f"{speed:.0f}", ratio, f"{rate / 1e9:.0f}", f"{rate / peak[row.precision]:.0%}")
+        cells = (row.name, *figures, f"{ran.megabytes:.0f}", f"{ran.values['steps']}", f"{ran.others:.0%}")
         print(f"| {' | '.join(cells)} |")
     print(flush=True)
 
 
-def _run(command: tuple[str, ...]) -> tuple[dict[str, float], float]:
-    """(the JSON of the last line that the command prints, the peak of its resident memory in MB)."""
+@dataclass(frozen=True)
+class Ran:
+    """What a command measured (the JSON of its last line), its peak resident memory, others' share of the cores."""
+
+    values: dict[str, float]
+    megabytes: float
+    others: float
+
+
+def _run(command: tuple[str, ...]) -> Ran:
     settings = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
+    began, busy = time.monotonic(), _busy_seconds()
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.PIPE, stderr=log, text=True)
         assert process.stdout is not None
@@ -104,7 +116,17 @@ def _run(command: tuple[str, ...]) -> tuple[dict[str, float], float]:
         log.seek(0)
         if process.returncode or not output.strip():
             raise SystemExit(f"{' '.join(command)} failed:\n{log.read().decode(errors='replace')[-3000:]}")
-    return json.loads(output.strip().splitlines()[-1]), usage.ru_maxrss / 1024
+    possible = (time.monotonic() - began) * (os.cpu_count() or 1)
+    others = max(0.0, _busy_seconds() - busy - usage.ru_utime - usage.ru_stime) / possible
+    return Ran(json.loads(output.strip().splitlines()[-1]), usage.ru_maxrss / 1024, others)
+
+
+def _busy_seconds() -> float:
+    """Processor seconds that all cores have spent working since the start of the machine (proc(5), /proc/stat)."""
+    user, nice, system, _idle, _iowait, irq, softirq, steal, *_ = map(
+        int, Path("/proc/stat").read_text().partition("\n")[0].split()[1:]
+    )
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def _machine(task: Task, corpus: Path | None) -> str:
