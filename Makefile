@@ -11,7 +11,7 @@ MINUTES ?= 60
 help:
 	@echo "make demo                 train on the embedded sample, serve it, translate ten sentences (5 minutes)"
 	@echo "make demo DATA=tatoeba    the same on the Tatoeba English-Spanish corpus (40 minutes)"
-	@echo "make serve                serve the model of the last demo on port 8080, until Ctrl-C"
+	@echo "make serve                serve the model of the last demo, with a page at http://localhost:8080, until Ctrl-C"
 	@echo "make test                 every test; those that need Docker run where there is an engine"
 	@echo "make check                ruff, mypy, shellcheck"
 	@echo "make image                build the Docker image; make image-gpu: with TensorFlow's CUDA libraries"
