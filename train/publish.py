@@ -144,7 +144,7 @@ def _calibrated(
 
     calibration = calibrate(model, prepared.tokenizer, part(prepared.corpus.validation), manifest.decoding)
     if calibration is None:
-        progress.say("the validation part is too small to learn how probable good translations are: no confidence")
+        progress.say("the validation part is too small, or all good or all bad: no confidence can be learnt from it")
         return manifest
     scores = dict(manifest.scores)
     if prepared.corpus.test:
