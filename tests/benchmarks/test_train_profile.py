@@ -13,7 +13,9 @@ LAYER = "gradient_tape/transformer_1/decoder_0_1"
     ("name", "type_of_operation", "purpose"),
     [
         (f"{LAYER}/ffn_1/inner_1/MatMul", "MatMul", "matrix products of the layers"),
-        (f"{LAYER}/self_attention_1/output_1/add", "_FusedMatMul", "matrix products of the layers"),
+        (f"{LAYER}/self_attention_1/output_1/add", "_MklNativeFusedMatMul", "matrix products of the layers"),
+        (f"{LAYER}/self_attention_1/MatMul_1", "_MklBatchMatMulV2", "attention (scores, softmax, context, heads)"),
+        ("softmax_part", "XLA", "softmax and loss"),
         (f"{LAYER}/self_attention_1/MatMul", "BatchMatMulV2", "attention (scores, softmax, context, heads)"),
         (f"{LAYER}/cross_norm_1/Mean", "Mean", "layer norm"),
         (f"{LAYER}/SelectV2", "SelectV2", "dropout"),
