@@ -13,7 +13,7 @@ from container.errors import HyperparameterError
 from container.text import PLACEHOLDERS, language_tag
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
-TRAINING_SENTENCES = 2_000_000  # a sample is enough for a vocabulary, and bounds memory
+TRAINING_SENTENCES = 1_100_000  # a sample of a large corpus, all of one held in memory; this bounds time and memory
 THREADS = 4  # fixed, not the machine's: the sums of the EM algorithm depend on it, and so does the vocabulary
 
 
