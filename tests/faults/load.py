@@ -27,6 +27,7 @@ class Outcome:
     body: Any
     started: float  # of time.monotonic
     ended: float
+    retry_after: str | None = None
 
     @property
     def code(self) -> str:
@@ -41,7 +42,8 @@ def ask(server: Server, sentences: int = 1) -> Outcome:
         answer = server.invoke({"instances": [SENTENCE] * sentences, **WORK})
     except requests.ConnectionError:
         return Outcome(0, None, started, time.monotonic())
-    return Outcome(answer.status_code, answer.json(), started, time.monotonic())
+    retry_after = answer.headers.get("Retry-After")
+    return Outcome(answer.status_code, answer.json(), started, time.monotonic(), retry_after)
 
 
 def until(server: Server, wanted: Callable[[Outcome], bool], seconds: float = DEADLINE) -> Outcome:

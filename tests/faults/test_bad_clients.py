@@ -42,7 +42,7 @@ def test_a_full_queue_refuses_and_recovers(start: Start) -> None:
         assert server.ping() == 200
     refused = [outcome for outcome in outcomes if outcome.status == 503]
     assert {outcome.status for outcome in outcomes} == {200, 503}
-    assert {outcome.code for outcome in refused} == {"overloaded"}
+    assert {(outcome.code, outcome.retry_after) for outcome in refused} == {("overloaded", "1")}
     assert ask(server).status == 200
     assert waiting(server) == 0
 

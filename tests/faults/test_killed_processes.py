@@ -27,7 +27,7 @@ def test_a_killed_worker_fails_what_it_had_and_is_replaced(start: Start) -> None
     killed = time.monotonic()
     os.kill(server.children()["gunicorn worker"], signal.SIGKILL)
     for outcome in flight.outcomes():
-        assert (outcome.status, outcome.code) == (503, "unavailable")
+        assert (outcome.status, outcome.code, outcome.retry_after) == (503, "unavailable", "1")
         assert outcome.ended - killed < 1
     until(server, answered, killed + 2 - time.monotonic())
     assert server.stop() == 0
