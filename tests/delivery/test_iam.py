@@ -156,7 +156,9 @@ def push(repo: Path, folder: Path, api: str, keys: dict[str, str]) -> subprocess
 
 @pytest.mark.docker
 @pytest.mark.parametrize("without", ["", "ecr:CreateRepository"])
-def test_push(repo: Path, tmp_path: Path, api: str, caller: Callable[..., dict[str, str]], without: str) -> None:
+def test_push(
+    repo: Path, tmp_path: Path, engine: None, api: str, caller: Callable[..., dict[str, str]], without: str
+) -> None:
     """`aws ecr` commands of the script; what Docker asks of the registry itself, moto does not see."""
     done = push(repo, tmp_path, api, caller("build-and-push.json", without))
     if not without:
