@@ -24,9 +24,10 @@ from benchmarks.train_speed import hyperparameters
 from benchmarks.train_task import Task
 from train.batches import Encoded, collate
 from train.fit import model_config
-from train.loop import make_step, plan_of
+from train.loop import plan_of
 from train.model import Transformer
 from train.optimizer import TrainState
+from train.tensorflow_backend import make_step
 
 import tensorflow as tf  # isort: skip # after the settings that train_speed makes
 from tensorflow.tsl.profiler.protobuf import xplane_pb2  # isort: skip

@@ -15,12 +15,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from benchmarks.train_task import Meter, Task
+from container.cluster import SINGLE_HOST
 from container.hyperparameters import Hyperparameters
 from train.batches import Cursor, Encoded
 from train.fit import model_config
 from train.loop import plan_of, run
-from train.model import Transformer
-from train.optimizer import TrainState
+from train.tensorflow_backend import TensorFlowBackend
 
 
 def hyperparameters(task: Task, precision: str) -> Hyperparameters:
@@ -40,10 +40,11 @@ def hyperparameters(task: Task, precision: str) -> Hyperparameters:
 
 def measure(task: Task, corpus: Encoded, precision: str) -> Meter:
     hp = hyperparameters(task, precision)
-    state = TrainState(Transformer(model_config(hp, task.vocab_size, precision), seed=hp.seed))
+    backend = TensorFlowBackend(SINGLE_HOST)
+    state = backend.make_state(model_config(hp, task.vocab_size, precision), hp.seed)
     meter, cursor, plan = Meter(task), Cursor(), plan_of(corpus, hp, 0)
     meter.begin()
-    for result in run(state, corpus, hp, cursor, task.warmup):
+    for result in run(backend.make_step(state, hp, task.warmup), corpus, hp, cursor):
         members = plan[cursor.batch]
         meter.update(corpus.source_lengths[members], corpus.target_lengths[members])
         if meter.done:

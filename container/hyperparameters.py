@@ -75,6 +75,7 @@ class Hyperparameters(BaseModel):
     warmup_steps: int = _field(800, "steps to the peak; at most 10 % of all steps", ge=1, le=100_000)
     clip_norm: float = _field(1.0, "largest global norm of a gradient", gt=0, le=1000)
     ema_decay: float = _field(0.997, "decay of the moving average that is exported", ge=0, lt=1)
+    framework: Literal["tensorflow", "pytorch"] | None = _field(None, "to train with; else what the image has")
     precision: Literal["auto", "float32", "bfloat16"] = _field("auto", "of matrix products; auto asks the hardware")
     seed: int = _field(1, "of every random choice of the job", ge=0, le=2**31 - 1)
     resume: bool = _field(True, "continue from the newest checkpoint when there is one")

@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from container import hyperparameters
 from container.cluster import read_cluster
@@ -26,6 +27,9 @@ from container.errors import PlatformError, Stopped, UserError, kind_of, write_f
 from container.hyperparameters import Hyperparameters
 from container.paths import Paths
 from train.rendezvous import Alone, Peers, Rendezvous
+
+if TYPE_CHECKING:
+    from train.progress import Sink
 
 
 def main(argv: Sequence[str]) -> int:
@@ -54,9 +58,11 @@ def main(argv: Sequence[str]) -> int:
 
 def run_job(hp: Hyperparameters, paths: Paths, stop: threading.Event) -> None:
     """Channels -> pairs -> token ids -> trained model -> model directory. `stop` ends training early and cleanly."""
+    from train.framework import TITLES, open_backend, with_framework
     from train.prepare import prepare
     from train.start import open_start
 
+    hp = with_framework(hp)
     peers = meet(paths)
     with (
         open_start(hp, paths, peers) as (start, tokenizer_path, folder),
@@ -64,23 +70,29 @@ def run_job(hp: Hyperparameters, paths: Paths, stop: threading.Event) -> None:
     ):
         prepared = prepare(hp, paths, tokenizer_path, peers, say, scratch=Path(scratch), wants_stop=stop.is_set)
 
-        say("importing TensorFlow")  # takes seconds: only now, when the input is known to be good
-        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        say(f"importing {TITLES[hp.framework or 'tensorflow']}")  # takes seconds: only now, when the input is good
         with quiet_stderr():
-            from train.distribution import make_strategy
+            backend = open_backend(hp, peers.cluster)
             from train.fit import fit
             from train.progress import Progress
             from train.publish import publish
-            from train.tensorboard import event_sinks
 
-        strategy = make_strategy(peers.cluster)
-        progress = Progress(hp, sinks=event_sinks(paths.tensorboard) if peers.cluster.is_chief else ())
-        fitted = fit(prepared, hp, folder, start, progress, stop, peers, strategy)
+            sinks = _event_sinks(hp, paths) if peers.cluster.is_chief else ()
+
+        progress = Progress(hp, sinks=sinks)
+        fitted = fit(prepared, hp, folder, start, progress, stop, peers, backend)
         if peers.cluster.is_chief:
             published = publish(prepared, fitted, hp, paths, progress, stop)
             progress.say(f"the model stands in {published.path}")
         peers.finish()
+
+
+def _event_sinks(hp: Hyperparameters, paths: Paths) -> tuple[Sink, ...]:
+    if hp.framework != "tensorflow":
+        return ()  # the event file is written by TensorFlow
+    from train.tensorboard import event_sinks
+
+    return event_sinks(paths.tensorboard)
 
 
 @contextmanager

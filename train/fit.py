@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from container.errors import HyperparameterError
 from container.hyperparameters import Hyperparameters
@@ -18,14 +17,13 @@ from train.batches import Cursor
 from train.checkpoints import Checkpoint, digest_of, save_checkpoint
 from train.evaluate import TestSet, make_test_set, score, translate
 from train.export import export_ctranslate2
-from train.hardware import fastest_precision
 from train.incremental import Initial, refuse_other_shape
-from train.loop import Evaluator, StepResult, planned_steps, run
-from train.model import Transformer, TransformerConfig
-from train.optimizer import TrainState, learning_rate, warmup_steps
+from train.loop import Backend, Evaluator, State, StepResult, planned_steps, run
+from train.model import TransformerConfig
 from train.prepare import Prepared
 from train.progress import Progress
 from train.rendezvous import Peers
+from train.schedule import learning_rate, warmup_steps
 
 # What may change when a run is resumed: only what extends it, reports on it or decodes with it.
 FREE = frozenset(
@@ -63,7 +61,7 @@ def fit(
     progress: Progress,
     stop: threading.Event,
     peers: Peers,
-    strategy: tf.distribute.Strategy,
+    backend: Backend,
 ) -> Fitted:
     """Train from scratch, from a checkpoint or from an earlier model, until the last epoch, the time limit or `stop`.
 
@@ -71,18 +69,17 @@ def fit(
     at the end. Every host returns the same weights.
     """
     planned = planned_steps(prepared.train, hp)
-    identity = _identity(prepared, hp, start, peers, planned)
+    identity = _identity(prepared, hp, start, peers, backend, planned)
     config = model_config(hp, prepared.tokenizer.get_piece_size(), identity["precision"])
-    with strategy.scope():
-        state = TrainState(Transformer(config, seed=hp.seed))
+    state = backend.make_state(config, hp.seed)
     cursor = _begin_from(start, state, progress)
-    watcher = _Watcher(prepared, hp, Evaluator(state.model), config, progress)
+    watcher = _Watcher(prepared, hp, backend.make_evaluator(config), config, progress)
     saver = _Saver(folder if peers.cluster.is_chief else None, state, identity, hp.checkpoint_seconds, progress)
 
     progress.say(f"{_size(state)} parameters, {config.precision}, warm-up of {identity['warmup']} updates")
     progress.begin(planned, cursor.step, cursor.seconds)
-    where = {"strategy": strategy, "rank": peers.cluster.rank}
-    for result in run(state, prepared.train, hp, cursor, identity["warmup"], wants_stop=stop.is_set, **where):
+    step = backend.make_step(state, hp, identity["warmup"])
+    for result in run(step, prepared.train, hp, cursor, wants_stop=stop.is_set):
         cursor = result.cursor
         progress.step(result, float(learning_rate(cursor.step, hp.learning_rate, identity["warmup"])))
         if result.epoch_ended and peers.cluster.is_chief and not stop.is_set():
@@ -99,30 +96,33 @@ def fit(
 
 
 def _identity(
-    prepared: Prepared, hp: Hyperparameters, start: Checkpoint | Initial | None, peers: Peers, planned: int
+    prepared: Prepared,
+    hp: Hyperparameters,
+    start: Checkpoint | Initial | None,
+    peers: Peers,
+    backend: Backend,
+    planned: int,
 ) -> dict[str, Any]:
     """The run's identity with what is decided once for all its hosts and restarts: precision and warm-up."""
     identity = run_identity(prepared, hp)
     if isinstance(start, Checkpoint):
         refuse_other_run(start, identity)
         return start.run
-    precision = fastest_precision() if hp.precision == "auto" else hp.precision
+    precision = backend.fastest_precision() if hp.precision == "auto" else hp.precision
     identity["precision"] = peers.share(precision.encode()).decode()
     identity["warmup"] = warmup_steps(hp, planned)
     return identity
 
 
-def _begin_from(start: Checkpoint | Initial | None, state: TrainState, progress: Progress) -> Cursor:
+def _begin_from(start: Checkpoint | Initial | None, state: State, progress: Progress) -> Cursor:
     if isinstance(start, Checkpoint):
         state.restore(start.tensors)
         progress.history[:] = start.history
         progress.say(f"resumed from {start.path.name}: {start.cursor.step} updates were done")
         return start.cursor
     if isinstance(start, Initial):
-        refuse_other_shape(start, {name: tuple(weight.shape) for name, weight in state.weights.items()})
-        for name, array in start.weights.items():
-            state.weights[name].assign(array)
-            state.average[name].assign(array)
+        refuse_other_shape(start, state.shapes())
+        state.begin_with(start.weights)
         progress.say(f"starting from the weights of the model in channel 'model' ({start.path})")
     return Cursor()
 
@@ -138,7 +138,8 @@ def run_identity(prepared: Prepared, hp: Hyperparameters) -> dict[str, Any]:
 
 def refuse_other_run(checkpoint: Checkpoint, identity: dict[str, Any]) -> None:
     """`HyperparameterError` that names each difference between the checkpoint's run and this one."""
-    before, now = checkpoint.run["hyperparameters"], identity["hyperparameters"]
+    before = {"framework": "tensorflow", **checkpoint.run["hyperparameters"]}  # older ones know of no other
+    now = {"framework": "tensorflow", **identity["hyperparameters"]}
     differences = [
         f"{name} was {before.get(name)!r} and is {now.get(name)!r}"
         for name in sorted(before.keys() | now.keys())
@@ -168,8 +169,8 @@ def model_config(hp: Hyperparameters, vocab_size: int, precision: str) -> Transf
     )
 
 
-def _size(state: TrainState) -> int:
-    return sum(int(np.prod(weight.shape)) for weight in state.weights.values())
+def _size(state: State) -> int:
+    return sum(int(np.prod(shape)) for shape in state.shapes().values())
 
 
 class _Watcher:
@@ -187,7 +188,7 @@ class _Watcher:
         self._prepared, self._hp, self._config, self._progress = prepared, hp, config, progress
         self._sentences: TestSet = make_test_set(prepared.corpus.validation, VALIDATION_SOURCES)
 
-    def validate(self, state: TrainState, result: StepResult) -> None:
+    def validate(self, state: State, result: StepResult) -> None:
         if not len(self._prepared.validation):
             return
         weights = state.averaged_weights()
@@ -219,7 +220,7 @@ class _Saver:
     """Writes checkpoints, at most one for each update; with no folder (on hosts other than the chief) none."""
 
     def __init__(
-        self, folder: Path | None, state: TrainState, identity: dict[str, Any], seconds: float, progress: Progress
+        self, folder: Path | None, state: State, identity: dict[str, Any], seconds: float, progress: Progress
     ) -> None:
         self._folder, self._state, self._identity, self._seconds = folder, state, identity, seconds
         self._progress = progress

@@ -1,97 +1,74 @@
-"""Stage 5. The training loop in TensorFlow: noise, gradients, one update a batch, on one replica or many.
+"""Stage 5. The training loop, the same for every framework: one update a batch, stopped and resumed at any of them.
 
 Everything a step does is a pure function of (state, batch, seed, step): a run that is stopped and
 resumed from a checkpoint ends with the same weights, bit for bit, as one that never stopped.
+What a framework does of it is in `train.tensorflow_backend` and `train.pytorch_backend`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
-import tensorflow as tf
 
 from container.hyperparameters import Hyperparameters
-from train.batches import Batch, Cursor, Encoded, in_order, plan_epoch
-from train.distribution import Distributed, feed, local_replicas
-from train.loss import smoothed_cross_entropy
-from train.model import NoNoise, Transformer, weights_by_name
-from train.optimizer import TrainState, apply_gradients
+from train.batches import Batch, Cursor, Encoded, plan_epoch
 
-TOKEN_IDS = tf.TensorSpec([None, None], tf.int32)
-SCALARS = [tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.float32)]
+Step = Callable[[Encoded, np.ndarray, int, bool], tuple[float, float, bool]]
+"""One update: (corpus, members of the global batch, number from 1, stop) -> (summed nll, target tokens, any stop).
 
-
-class StepNoise:
-    """Dropout masks of one step: counter-based random bytes, one byte an element (see `train.model.Noise`).
-
-    A float a random number costs four times the bytes, and dropout on [N, D] activations is bound by
-    exactly that. The rate is rounded to 1/256 and the scale follows the rounded rate, so the mean is exact.
-    """
-
-    def __init__(self, seed: int, step: tf.Tensor) -> None:
-        self._seed, self._step, self._calls = seed, step, 0
-
-    def dropout(self, x: tf.Tensor, rate: float) -> tf.Tensor:
-        dropped = round(rate * 256)
-        if dropped == 0:
-            return x
-        self._calls += 1
-        shape = tf.shape(x)
-        size = tf.reduce_prod(shape)
-        key = tf.stack([tf.constant(self._seed * 1009 + self._calls, tf.int64), tf.cast(self._step, tf.int64)])
-        words = tf.random.stateless_uniform([(size + 3) // 4], key, minval=None, maxval=None, dtype=tf.int32)
-        noise = tf.reshape(tf.reshape(tf.bitcast(words, tf.uint8), [-1])[:size], shape)
-        return tf.where(noise >= dropped, x * tf.cast(256 / (256 - dropped), x.dtype), tf.zeros([], x.dtype))
+The three results are sums over all replicas of all hosts: the loss is normalised by the global number of
+target tokens, and all hosts learn in the same step that one of them wants to stop.
+"""
 
 
-StepFunction = Callable[[Distributed, Distributed, int, bool], tuple[float, float, bool]]
+class State(Protocol):
+    """Weights, Adam's two moments and the moving average of the weights, in a framework's own variables."""
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each weight by its name, such as `encoder_0/ffn/inner/kernel`."""
+
+    def begin_with(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Take weights and average from an earlier model; every framework's weights have the same names."""
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Everything a checkpoint holds, as `group/name` -> array."""
+
+    def restore(self, tensors: dict[str, np.ndarray]) -> None: ...
+
+    def averaged_weights(self) -> dict[str, np.ndarray]:
+        """The weights to evaluate and export, float32."""
 
 
-def make_step(
-    state: TrainState, hp: Hyperparameters, warmup: int, strategy: tf.distribute.Strategy | None = None
-) -> StepFunction:
-    """The compiled update: (source [B, S], target [B, T+1], step, stop) -> (summed nll, target tokens, any stop).
+class Evaluator(Protocol):
+    """A float32 copy of the model without dropout."""
 
-    Step counts from 1. The three results are sums over all replicas of all hosts: the loss is normalised by
-    the global number of target tokens, and all hosts learn in the same step that one of them wants to stop.
-    """
-    strategy = strategy or tf.distribute.get_strategy()
-    names = list(state.weights)
-    variables = [state.weights[name] for name in names]
-    replicas = strategy.num_replicas_in_sync
+    def load(self, weights: dict[str, np.ndarray]) -> None: ...
 
-    def on_replica(source: tf.Tensor, target: tf.Tensor, step: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-        context = tf.distribute.get_replica_context()
-        noise = StepNoise(hp.seed, step * replicas + tf.cast(context.replica_id_in_sync_group, tf.int64))
-        labels = tf.reshape(target[:, 1:], [-1])
-        local = tf.stack([tf.cast(tf.math.count_nonzero(labels), tf.float32), stop])
-        tokens, stops = tf.unstack(context.all_reduce(tf.distribute.ReduceOp.SUM, local))
-        with tf.GradientTape() as tape:
-            hidden = state.model(source, target[:, :-1], noise=noise)
-            table = tf.convert_to_tensor(state.weights["embedding"])
-            loss, nll = smoothed_cross_entropy(hidden, table, labels, hp.label_smoothing)
-            mean_loss = loss / tokens
-        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(mean_loss, variables)]
-        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        apply_gradients(state, dict(zip(names, gradients, strict=True)), step, hp, warmup)
-        return tf.stack([context.all_reduce(tf.distribute.ReduceOp.SUM, nll), tokens, stops])
+    def token_nll(self, batch: Batch) -> np.ndarray:
+        """nll [B, T] of each target token, zero at padding."""
 
-    one = local_replicas(strategy) == 1
-    signature = [TOKEN_IDS, TOKEN_IDS, *SCALARS] if one else None
+    def mean_nll(self, corpus: Encoded, batch_tokens: int = 4096) -> float:
+        """Mean nll a target token over a corpus."""
 
-    @tf.function(input_signature=signature, reduce_retracing=not one, autograph=False)
-    def step(source: Distributed, target: Distributed, number: tf.Tensor, stop: tf.Tensor) -> Distributed:
-        return strategy.run(on_replica, args=(source, target, number, stop))
 
-    def run_step(source: Distributed, target: Distributed, number: int, stop: bool) -> tuple[float, float, bool]:
-        sums = step(source, target, tf.constant(number, tf.int64), tf.constant(float(stop)))
-        nll, tokens, stops = strategy.experimental_local_results(sums)[0].numpy()
-        return float(nll), float(tokens), bool(stops)
+class Backend(Protocol):
+    """One framework on the devices of this host, connected to those of the other hosts."""
 
-    return run_step
+    title: str
+
+    def fastest_precision(self) -> str:
+        """What the hardware computes fastest in: "bfloat16" or "float32"."""
+
+    def make_state(self, config: Any, seed: int) -> State:
+        """A new model of the `TransformerConfig`, and what trains it."""
+
+    def make_step(self, state: Any, hp: Hyperparameters, warmup: int) -> Step: ...
+
+    def make_evaluator(self, config: Any) -> Evaluator: ...
 
 
 @dataclass(frozen=True)
@@ -106,23 +83,18 @@ class StepResult:
 
 
 def run(
-    state: TrainState,
+    step: Step,
     corpus: Encoded,
     hp: Hyperparameters,
     start: Cursor,
-    warmup: int,
     *,
     wants_stop: Callable[[], bool] = lambda: False,
-    strategy: tf.distribute.Strategy | None = None,
-    rank: int = 0,
 ) -> Iterator[StepResult]:
     """Train from `start` to the last epoch or the time limit, one result an update.
 
     `wants_stop` is asked before each update; when any host says yes, all stop after that same update.
     The caller evaluates and writes checkpoints between two results.
     """
-    strategy = strategy or tf.distribute.get_strategy()
-    step = make_step(state, hp, warmup, strategy)
     cursor = start
     if hp.max_minutes and cursor.seconds >= hp.max_minutes * 60:
         return
@@ -130,9 +102,8 @@ def run(
         plan = plan_of(corpus, hp, epoch)
         for number in range(cursor.batch, len(plan)):
             began = time.monotonic()
-            source, target = feed(strategy, rank, corpus, plan[number])
             enough = bool(hp.max_minutes) and cursor.seconds >= hp.max_minutes * 60
-            nll, tokens, stopping = step(source, target, cursor.step + 1, wants_stop() or enough)
+            nll, tokens, stopping = step(corpus, plan[number], cursor.step + 1, wants_stop() or enough)
             last = number + 1 == len(plan)
             cursor = Cursor(
                 step=cursor.step + 1,
@@ -153,35 +124,3 @@ def plan_of(corpus: Encoded, hp: Hyperparameters, epoch: int) -> list[np.ndarray
 def planned_steps(corpus: Encoded, hp: Hyperparameters) -> int:
     """Updates in all epochs, as far as the first epoch tells."""
     return hp.epochs * len(plan_of(corpus, hp, 0))
-
-
-class Evaluator:
-    """Mean nll a target token over a corpus, with the averaged weights in a float32 copy of the model."""
-
-    def __init__(self, model: Transformer) -> None:
-        self.model = Transformer(replace(model.config, precision="float32"))
-        self._variables = weights_by_name(self.model)
-        self._nll = tf.function(self._batch_nll, input_signature=[TOKEN_IDS, TOKEN_IDS], autograph=False)
-
-    def load(self, weights: dict[str, np.ndarray]) -> None:
-        for name, variable in self._variables.items():
-            variable.assign(weights[name])
-
-    def _batch_nll(self, source: tf.Tensor, target: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """source [B, S], target [B, T+1] -> (nll [B, T], zero at padding; tokens, scalar)."""
-        labels = target[:, 1:]
-        logits = self.model.logits(self.model(source, target[:, :-1], noise=NoNoise()))
-        nll = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.reshape(labels, [-1]), logits)
-        mask = tf.cast(labels != 0, tf.float32)
-        return tf.reshape(nll, tf.shape(labels)) * mask, tf.reduce_sum(mask)
-
-    def token_nll(self, batch: Batch) -> np.ndarray:
-        """nll [B, T] of each target token, zero at padding."""
-        return self._nll(batch.source, batch.target)[0].numpy()
-
-    def mean_nll(self, corpus: Encoded, batch_tokens: int = 4096) -> float:
-        total = tokens = 0.0
-        for batch in in_order(corpus, batch_tokens):
-            nll, count = self._nll(batch.source, batch.target)
-            total, tokens = total + float(tf.reduce_sum(nll)), tokens + float(count)
-        return total / tokens

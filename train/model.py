@@ -181,10 +181,10 @@ class Block(keras.layers.Layer):
         noise: Noise,
     ) -> Tensor:
         """x [N, D] -> [N, D]."""
-        x += noise.dropout(self.self_attention(self.self_norm(x), self_bias, batch=batch), self.rate)
+        x = x + noise.dropout(self.self_attention(self.self_norm(x), self_bias, batch=batch), self.rate)
         if self.cross_attention is not None:
             attended = self.cross_attention(self.cross_norm(x), memory_bias, memory, batch=batch)
-            x += noise.dropout(attended, self.rate)
+            x = x + noise.dropout(attended, self.rate)  # not +=, which PyTorch does in place
         return x + noise.dropout(self.ffn(self.ffn_norm(x)), self.rate)
 
 

@@ -1,27 +1,15 @@
-"""The optimizer of the TensorFlow loop: Adam, the learning rate, and the moving average that is exported."""
+"""The optimizer of the TensorFlow loop: Adam, and the moving average that is exported."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from container.hyperparameters import Hyperparameters
 from train.model import Transformer, weights_by_name
-
-ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.9, 0.98, 1e-9  # Vaswani et al. 2017, section 5.3
-
-
-def warmup_steps(hp: Hyperparameters, planned: int) -> int:
-    """The warm-up in updates: at most a tenth of the planned ones, at least one."""
-    return max(1, min(hp.warmup_steps, math.ceil(planned / 10)))
-
-
-def learning_rate(step: tf.Tensor | int, peak: float, warmup: int) -> tf.Tensor:
-    """Linear warm-up to `peak`, then decay with the inverse square root of the step (from 1); float32 scalar."""
-    step = tf.cast(step, tf.float32)
-    return peak * tf.minimum(step / warmup, tf.sqrt(warmup / step))
+from train.schedule import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON, adam_rate, average_share
 
 
 class TrainState:
@@ -42,6 +30,15 @@ class TrainState:
 
     def groups(self) -> dict[str, dict[str, tf.Variable]]:
         return {"weights": self.weights, "first": self.first, "second": self.second, "average": self.average}
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: tuple(weight.shape) for name, weight in self.weights.items()}
+
+    def begin_with(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Take weights and average from an earlier model."""
+        for name, array in weights.items():
+            self.weights[name].assign(array)
+            self.average[name].assign(array)
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Everything a checkpoint holds, as `group/name` -> array."""
@@ -71,11 +68,7 @@ def apply_gradients(
     names = list(gradients)
     clipped, _ = tf.clip_by_global_norm([tf.convert_to_tensor(gradients[name]) for name in names], hp.clip_norm)
     step = tf.cast(step, tf.float32)
-    # Kingma & Ba 2015 (arXiv:1412.6980), section 2: both bias corrections folded into the rate.
-    correction = tf.sqrt(1.0 - ADAM_BETA_2**step) / (1.0 - ADAM_BETA_1**step)
-    rate = learning_rate(step, hp.learning_rate, warmup) * correction
-    # The average's memory grows with the step, so that a short run is averaged too and not mostly its first weights.
-    share = 1.0 - tf.minimum(hp.ema_decay, step / (9.0 + step))
+    rate, share = adam_rate(step, hp, warmup), average_share(step, hp)
 
     def update_all(strategy: tf.distribute.Strategy, by_name: dict[str, tf.Tensor], rate: tf.Tensor, share: tf.Tensor):
         for name, gradient in by_name.items():

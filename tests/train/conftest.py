@@ -72,11 +72,10 @@ def prepared(hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="session")
 def fitted(prepared: Prepared, hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     """A model after one epoch. Read it, do not change it."""
-    import tensorflow as tf  # takes seconds, and half of the tests here do without
-
-    from train.fit import fit
+    from train.fit import fit  # takes seconds, and half of the tests here do without
+    from train.framework import open_backend
     from train.progress import Progress
 
     folder, alone = tmp_path_factory.mktemp("checkpoints"), Alone(SINGLE_HOST)
-    progress, strategy = Progress(hp, io.StringIO()), tf.distribute.get_strategy()
-    return fit(prepared, hp, folder, None, progress, threading.Event(), alone, strategy)
+    progress, backend = Progress(hp, io.StringIO()), open_backend(hp, SINGLE_HOST)
+    return fit(prepared, hp, folder, None, progress, threading.Event(), alone, backend)

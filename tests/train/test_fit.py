@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from container.cluster import SINGLE_HOST
 from container.errors import HyperparameterError
@@ -18,6 +17,7 @@ from container.hyperparameters import Hyperparameters
 from train.batches import Cursor
 from train.checkpoints import Checkpoint, newest_checkpoint
 from train.fit import FREE, Fitted, fit, refuse_other_run, run_identity
+from train.framework import open_backend
 from train.prepare import Prepared
 from train.progress import Progress
 from train.rendezvous import Alone
@@ -38,8 +38,8 @@ def train(prepared: Prepared, hp: Hyperparameters, tmp_path: Path, said: io.Stri
         changed, event = hp.model_copy(update=changes), threading.Event()
         if stop:
             event.set()
-        progress, strategy = Progress(changed, said), tf.distribute.get_strategy()
-        return fit(prepared, changed, tmp_path, start, progress, event, Alone(SINGLE_HOST), strategy)
+        progress, backend = Progress(changed, said), open_backend(changed, SINGLE_HOST)
+        return fit(prepared, changed, tmp_path, start, progress, event, Alone(SINGLE_HOST), backend)
 
     return run
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from container.cluster import SINGLE_HOST
 from container.hyperparameters import Hyperparameters, parse
 from train.batches import Cursor, Encoded, collate
 from train.checkpoints import newest_checkpoint, save_checkpoint
-from train.loop import Evaluator, StepNoise, StepResult, planned_steps, run
+from train.loop import StepResult, planned_steps
+from train.loop import run as run_loop
 from train.model import NoNoise, Transformer, TransformerConfig
 from train.optimizer import TrainState
+from train.tensorflow_backend import Evaluator, StepNoise, TensorFlowBackend
 from train.tokenizer import BOS, EOS
 
 SMALL = TransformerConfig(
@@ -24,6 +28,12 @@ HP = parse({"batch_size": 4, "epochs": 2, "learning_rate": 0.01, "label_smoothin
 
 def ready(seed: int = 1) -> TrainState:
     return TrainState(Transformer(SMALL, seed))
+
+
+def run(
+    state: TrainState, corpus: Encoded, hp: Hyperparameters, start: Cursor, warmup: int, **options: Callable[[], bool]
+) -> Iterator[StepResult]:
+    return run_loop(TensorFlowBackend(SINGLE_HOST).make_step(state, hp, warmup), corpus, hp, start, **options)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +176,7 @@ def test_a_finished_run_makes_no_update(corpus: Encoded) -> None:
 
 def test_the_evaluator_is_the_model_in_float32_without_dropout(corpus: Encoded) -> None:
     state = TrainState(Transformer(TransformerConfig(**{**vars(SMALL), "precision": "bfloat16"}), seed=1))
-    evaluator = Evaluator(state.model)
+    evaluator = Evaluator(state.model.config)
     evaluator.load(state.averaged_weights())
     assert evaluator.model.config.precision == "float32"
     batch = collate(corpus, np.arange(len(corpus)))

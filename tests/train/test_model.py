@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.loop import StepNoise
 from train.model import NoNoise, Transformer, TransformerConfig, sinusoids, weights_by_name
+from train.tensorflow_backend import StepNoise
 
 SMALL = TransformerConfig(vocab_size=64, d_model=16, ffn_dim=32, n_heads=2, encoder_layers=1, decoder_layers=1)
 

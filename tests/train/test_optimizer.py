@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from container.hyperparameters import parse
 from train.model import Transformer, TransformerConfig
-from train.optimizer import TrainState, apply_gradients, learning_rate, warmup_steps
+from train.optimizer import TrainState, apply_gradients
+from train.schedule import learning_rate, warmup_steps
 
 SMALL = TransformerConfig(vocab_size=64, d_model=16, ffn_dim=32, n_heads=2, encoder_layers=1, decoder_layers=1)
 HP = parse({"learning_rate": 0.01, "ema_decay": 0.997, "clip_norm": 1000})
