@@ -203,7 +203,9 @@ class PyTorchBackend:
         return best
 
     def make_state(self, config: TransformerConfig, seed: int) -> TrainState:
-        return TrainState(Transformer(config, seed=seed))
+        model, token = Transformer(config, seed=seed), np.full((1, 1), PAD, np.int32)
+        model(token, token, noise=NoNoise())  # Keras runs a layer twice at its first call: twice the calls for noise
+        return TrainState(model)
 
     def make_evaluator(self, config: TransformerConfig) -> Evaluator:
         return Evaluator(config)
