@@ -21,7 +21,7 @@ def with_framework(hp: Hyperparameters) -> Hyperparameters:
     if wanted not in installed:
         raise HyperparameterError(
             f"framework={wanted} was asked for, and this image has {' and '.join(installed) or 'none'}: "
-            f"build one with `docker build --build-arg FRAMEWORK={wanted}`, or leave framework out."
+            f"install the package {PACKAGES[wanted]} in it, or leave framework out."
         )
     if hp.saved_model and wanted != "tensorflow":
         raise HyperparameterError(

@@ -178,6 +178,7 @@ class PyTorchBackend:
     def __init__(self, cluster: Cluster) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._rank, self._hosts = cluster.rank, len(cluster.hosts)
+        self._threads = torch.get_num_threads()
         if self._hosts > 1:
             gpu = self._device.type == "cuda"
             os.environ["NCCL_SOCKET_IFNAME" if gpu else "GLOO_SOCKET_IFNAME"] = cluster.network_interface
@@ -203,7 +204,7 @@ class PyTorchBackend:
         return best
 
     def make_state(self, config: TransformerConfig, seed: int) -> TrainState:
-        model, token = Transformer(config, seed=seed), np.full((1, 1), PAD, np.int32)
+        model, token = Transformer(config, seed=seed), np.full((1, 2), PAD, np.int32)
         model(token, token, noise=NoNoise())  # Keras runs a layer twice at its first call: twice the calls for noise
         return TrainState(model)
 
@@ -216,6 +217,8 @@ class PyTorchBackend:
             objective = torch.nn.parallel.DistributedDataParallel(objective)
 
         def step(corpus: Encoded, members: np.ndarray, number: int, stop: bool) -> tuple[float, float, bool]:
+            # CTranslate2, which validates, sets the threads of the whole process; other threads, other bits.
+            torch.set_num_threads(self._threads)
             tokens = float(corpus.target_lengths[members].sum())  # of the global batch, which every host knows
             source, target = self._part(corpus, members[self._rank :: self._hosts])
             noise = StepNoise(hp.seed, number * self._hosts + self._rank)
