@@ -6,12 +6,15 @@ DATA ?= sample
 PYTHON ?= python3
 IMAGE ?= sagemaker-nmt
 MINUTES ?= 60
+# a folder with a model directory named model in it
+FROM ?= data/pretrained
 
 .PHONY: help demo serve test check image image-gpu test-gpu sbom docs lock resolve bench-train bench-serve soak bench-quality ablations
 help:
 	@echo "make demo                 train on the embedded sample, serve it, translate ten sentences (5 minutes)"
 	@echo "make demo DATA=tatoeba    the same on the Tatoeba English-Spanish corpus (40 minutes)"
-	@echo "make serve                serve the model of the last demo, with a page at http://localhost:8080, until Ctrl-C"
+	@echo "make serve                serve data/pretrained, with a page at http://localhost:8080, until Ctrl-C"
+	@echo "make serve FROM=build/demo/opt-ml    the same with the model of the last demo"
 	@echo "make test                 every test; those that need Docker run where there is an engine"
 	@echo "make check                ruff, mypy, shellcheck"
 	@echo "make image                build the Docker image; make image-gpu: with TensorFlow's CUDA libraries"
@@ -55,7 +58,7 @@ demo:
 
 serve:
 	local_test/setup.sh runtime
-	PATH="$(CURDIR)/.venv/bin:$$PATH" SAGEMAKER_BASE_DIR="$(CURDIR)/build/demo/opt-ml" container/bin/serve
+	PATH="$(CURDIR)/.venv/bin:$$PATH" SAGEMAKER_BASE_DIR="$(FROM)" container/bin/serve
 
 test:
 	local_test/setup.sh test

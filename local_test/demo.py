@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -89,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print("demo: stopped.")
         return 130
     console.print(f"The model directory is {base / 'model'}; `train` and `serve` have ended.", highlight=False)
+    console.print(f"To translate in a browser: make serve FROM={shlex.quote(os.path.relpath(base))}", highlight=False)
     return 0
 
 
