@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from container.artifact import Artifact, Calibration, Decoding, mean_log_probability, open_artifact
+from container.describe import METRICS
 from container.hyperparameters import Hyperparameters
 from data.sample import read_part
 from train import calibration
@@ -108,7 +110,8 @@ def test_publishing_puts_the_curve_and_its_error_into_the_manifest(
     assert manifest.calibration.sentences == len({pair.source for pair in held_out[:150]})
     error = manifest.scores["calibration_error"]
     assert 0 <= error.value < 0.5
-    assert f"calibration_error={error.value};" in capsys.readouterr().out
+    (metric,) = (metric for metric in METRICS if metric.name == "test:calibration_error")
+    assert [float(value) for value in re.findall(metric.regex, capsys.readouterr().out)] == [error.value]
 
 
 def test_the_command_prints_the_curve_the_bins_and_the_error(
