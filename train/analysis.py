@@ -10,6 +10,7 @@ import ctranslate2
 import numpy as np
 import sacrebleu
 import sentencepiece
+from sacrebleu.significance import _bootstrap_resample, estimate_ci
 
 from container.artifact import Artifact
 from container.hyperparameters import Hyperparameters
@@ -39,13 +40,16 @@ def confidence(translations: Translations) -> dict[str, float]:
     """Half of the 95 % bootstrap interval of `bleu` and `chrf` (single reference), in points.
 
     Koehn 2004, "Statistical significance tests for machine translation evaluation"; sacreBLEU's seed is fixed.
+    The steps of `corpus_score(..., n_bootstrap=...)`, whose own mean over the resamples raises a `TypeError` when
+    the chrF of some of them is 0 (sacreBLEU 2.6 gives these another type of number), as a small test part's can be.
     """
     references = [[several[0] for several in translations.test_set.references]]
-    metrics = {"bleu": sacrebleu.BLEU(), "chrf": sacrebleu.CHRF()}
-    return {
-        name: float(metric.corpus_score(translations.hypotheses, references, n_bootstrap=RESAMPLES)._ci)
-        for name, metric in metrics.items()
-    }
+    half = {}
+    for name, metric in (("bleu", sacrebleu.BLEU()), ("chrf", sacrebleu.CHRF())):
+        statistics = metric._extract_corpus_statistics(translations.hypotheses, references)
+        _, resampled = _bootstrap_resample(statistics, metric, RESAMPLES)
+        _, half[name] = estimate_ci(np.array([score.score for score in resampled], dtype=float))
+    return {name: float(value) for name, value in half.items()}
 
 
 @dataclass(frozen=True)

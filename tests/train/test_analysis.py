@@ -90,6 +90,12 @@ def test_one_test_sentence_is_enough_for_an_example() -> None:
     assert (len(best), len(worst)) == (0, 1)
 
 
+def test_confidence_of_a_test_part_of_which_some_resamples_have_no_word_right() -> None:
+    right = ("one two three four five", ["uno dos tres cuatro cinco"], "uno dos tres cuatro cinco")
+    wrong = [("six", ["seis"], "nada"), ("seven", ["siete"], "nada"), ("eight", ["ocho"], "nada")]
+    assert confidence(translations(right, *wrong))["bleu"] > 10
+
+
 def test_confidence_shrinks_with_the_test_set_and_is_the_same_each_time() -> None:
     few = [(f"{index}", [words(8)], words(8 - index % 4)) for index in range(20)]
     small, large = confidence(translations(*few)), confidence(translations(*(few * 20)))
