@@ -7,6 +7,7 @@ The notebooks read their choices from the environment (NMT_NOTEBOOK_MODE, NMT_IM
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import nbformat
 from nbclient import NotebookClient
 
 CELL_SECONDS = 1800
+# A container's log, which a thread of the SDK prints into whichever cell happens to run.
+LOG_LINE = re.compile(r"^\S+-algo-\d+-\S+ +\| .*\n", re.MULTILINE)
 
 
 def main(path: Path) -> None:
@@ -23,6 +26,9 @@ def main(path: Path) -> None:
     NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", resources=resources).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # times of day, new in every run
+        for output in cell.get("outputs", ()):
+            if output.output_type == "stream":
+                output.text = LOG_LINE.sub("", output.text)
     nbformat.write(notebook, path)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from container.channels import read_channels
@@ -56,6 +57,16 @@ def test_the_notebook_runs_top_to_bottom_without_an_aws_account(
     assert "saved_model/1/saved_model.pb" in said
     assert "code/inference.py" in said
     assert len(SENTENCE.findall(said)) == 3, said
+
+
+def test_the_committed_outputs_are_those_of_a_run_with_real_translations(repo: Path) -> None:
+    notebook = nbformat.read(repo / "notebooks" / NOTEBOOK, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert not [output for cell in cells for output in cell.outputs if output.output_type == "error"]
+    translations = [translation for _, translation in SENTENCE.findall(printed(notebook))]
+    assert len(set(translations)) == 3
+    assert "estación" in translations[1]
 
 
 # The pieces
