@@ -1,0 +1,61 @@
+"""The notebook of the custom container: run top to bottom in local mode, and its committed outputs."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.engine import docker
+from tests.notebooks.conftest import Execute, printed
+
+NOTEBOOK = "transformer_nmt_training_custom_container.ipynb"
+SENTENCE = re.compile(r"^(Good morning!|Where is the station\?|My sister has a small dog\.) {2,}(\S.*)$", re.MULTILINE)
+
+
+@pytest.fixture
+def work(image: str, tmp_path: Path) -> Iterator[Path]:
+    """A folder for the notebook; what its containers wrote is ours again afterwards, and they are gone."""
+    before = set(docker("ps", "--all", "--quiet", f"--filter=ancestor={image}").stdout.split())
+    yield tmp_path
+    started = set(docker("ps", "--all", "--quiet", f"--filter=ancestor={image}").stdout.split()) - before
+    if started:
+        docker("rm", "--force", "--volumes", *started)
+    docker("network", "rm", "sagemaker-local", check=False)
+    mount = f"--mount=type=bind,source={tmp_path},target=/mine"
+    docker("run", "--rm", mount, image, "chown", "-R", f"{os.getuid()}:{os.getgid()}", "/mine")
+
+
+@pytest.mark.docker
+def test_it_runs_top_to_bottom_without_an_aws_account(execute: Execute, image: str, work: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        "NMT_NOTEBOOK_QUICK": "1",
+        "NMT_NOTEBOOK_WORK": str(work),
+        "NMT_NOTEBOOK_PORT": str(port),
+        "NMT_IMAGE": image,
+    }
+    said = printed(execute(NOTEBOOK, 600, environment))
+    assert "train: the model stands in /opt/ml/model" in said
+    assert "'validation:bleu'" in said  # the metric definitions found it in the log
+    assert "train: resumed from checkpoint-" in said
+    assert '{"done": true}' in said  # the stream's last line
+    assert (work / "transformed" / "lines.txt.out").read_text().count("\n") == 5
+    assert "learning_rate" in said and "Logarithmic" in said
+
+
+def test_the_committed_outputs_are_those_of_a_run_with_real_translations(repo: Path) -> None:
+    notebook = nbformat.read(repo / "notebooks" / NOTEBOOK, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert not [output for cell in cells for output in cell.outputs if output.output_type == "error"]
+    translations = [translation for _, translation in SENTENCE.findall(printed(notebook))]
+    assert len(set(translations)) == 3
+    assert "estación" in translations[1]
