@@ -97,11 +97,27 @@ class LayerNorm(keras.layers.Layer):
         self.beta = self.add_weight(shape=(d_model,), initializer="zeros", name="beta", autocast=False)
 
     def call(self, x: Tensor) -> Tensor:
-        x = ops.cast(x, "float32")
-        centred = x - ops.mean(x, axis=-1, keepdims=True)
-        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
-        normal = centred * ops.rsqrt(variance + LAYER_NORM_EPSILON)
+        normal = _to_mean_0_variance_1(ops.cast(x, "float32"))
         return ops.cast(normal * self.gamma + self.beta, self.compute_dtype)
+
+
+@ops.custom_gradient
+def _to_mean_0_variance_1(x: Tensor) -> Any:
+    """Each row of x [N, D] float32 to mean 0 and variance 1, and the gradient of that.
+
+    The gradient is written out because what a framework derives by itself goes through [N, D] twice as often, and on a
+    CPU memory is all that this costs.
+    """
+    centred = x - ops.mean(x, axis=-1, keepdims=True)
+    scale = ops.rsqrt(ops.mean(ops.square(centred), axis=-1, keepdims=True) + LAYER_NORM_EPSILON)  # [N, 1]
+    normal = centred * scale
+
+    def gradient(*inputs: Tensor, upstream: Tensor = None) -> Tensor:
+        dy = inputs[0] if upstream is None else upstream  # Keras hands it over in one way or the other
+        along = ops.mean(dy * normal, axis=-1, keepdims=True)
+        return scale * (dy - ops.mean(dy, axis=-1, keepdims=True) - normal * along)
+
+    return normal, gradient
 
 
 class Attention(keras.layers.Layer):
@@ -123,20 +139,20 @@ class Attention(keras.layers.Layer):
     def call(self, x: Tensor, bias: Tensor, memory: Tensor | None = None, *, batch: Tensor) -> Tensor:
         """x [B*T, D], memory [B*S, D] (cross only), bias [B or 1, 1, T or 1, S] added to the scores -> [B*T, D]."""
         if self.cross:
-            query = self.query(x)
-            key, value = ops.split(self.key_value(memory), 2, axis=1)
+            (query,) = self._split_heads(self.query(x), batch, 1)
+            key, value = self._split_heads(self.key_value(memory), batch, 2)
         else:
-            query, key, value = ops.split(self.query_key_value(x), 3, axis=1)
-        query, key, value = (self._split_heads(part, batch) for part in (query, key, value))
+            query, key, value = self._split_heads(self.query_key_value(x), batch, 3)
         scores = ops.matmul(query * self.head_dim**-0.5, ops.transpose(key, (0, 1, 3, 2)))  # [B, H, T, S]
         weights = ops.softmax(ops.cast(scores, "float32") + ops.cast(bias, "float32"), axis=-1)
         context = ops.matmul(ops.cast(weights, value.dtype), value)  # [B, H, T, D/H]
         context = ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, self.heads * self.head_dim))
         return self.output_projection(context)
 
-    def _split_heads(self, x: Tensor, batch: Tensor) -> Tensor:
-        """[B*T, D] -> [B, H, T, D/H]."""
-        return ops.transpose(ops.reshape(x, (batch, -1, self.heads, self.head_dim)), (0, 2, 1, 3))
+    def _split_heads(self, x: Tensor, batch: Tensor, parts: int) -> list[Tensor]:
+        """[B*T, parts*D] -> `parts` tensors [B, H, T, D/H], by one transposition."""
+        apart = ops.reshape(x, (batch, -1, parts, self.heads, self.head_dim))
+        return ops.unstack(ops.transpose(apart, (2, 0, 3, 1, 4)), parts)
 
 
 class FeedForward(keras.layers.Layer):

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from train.model import NoNoise, Transformer, TransformerConfig, sinusoids, weights_by_name
+from train.model import (
+    LAYER_NORM_EPSILON,
+    LayerNorm,
+    NoNoise,
+    Transformer,
+    TransformerConfig,
+    sinusoids,
+    weights_by_name,
+)
 from train.tensorflow_backend import StepNoise
 
 SMALL = TransformerConfig(vocab_size=64, d_model=16, ffn_dim=32, n_heads=2, encoder_layers=1, decoder_layers=1)
@@ -95,6 +106,31 @@ def test_bfloat16_computes_nearly_the_same(model: Transformer) -> None:
     assert 0 < difference < 0.1
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_layer_norms_own_gradient_is_that_of_its_formula(compiled: bool) -> None:
+    """Against what TensorFlow derives by itself from the same formula."""
+    rng = np.random.default_rng(1)
+    x, upstream = (tf.constant(rng.normal(1, 3, size=(5, 16)), tf.float32) for _ in range(2))
+    layer = LayerNorm(16)
+    layer.gamma.assign(rng.normal(size=16))
+    layer.beta.assign(rng.normal(size=16))
+
+    def plain(x: tf.Tensor) -> tf.Tensor:
+        mean, variance = tf.nn.moments(x, axes=[1], keepdims=True)
+        normal = (x - mean) / tf.sqrt(variance + LAYER_NORM_EPSILON)
+        return normal * layer.gamma.value + layer.beta.value
+
+    def values(function: Callable[[tf.Tensor], tf.Tensor]) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x)
+        return [y, *tape.gradient(y, [x, layer.gamma.value, layer.beta.value], upstream)]
+
+    found = tf.function(values, autograph=False)(layer) if compiled else values(layer)
+    for ours, derived in zip(found, values(plain), strict=True):
+        np.testing.assert_allclose(ours, derived, rtol=1e-4, atol=1e-5)
+
+
 def test_dropout_is_wherever_the_noise_is(model: Transformer) -> None:
     class Counting(NoNoise):
         shapes: tuple[tuple[int, ...], ...] = ()
@@ -111,8 +147,6 @@ def test_dropout_is_wherever_the_noise_is(model: Transformer) -> None:
 
 
 def test_the_loops_noise_fits_the_model(model: Transformer) -> None:
-    import tensorflow as tf
-
     source, target = np.array([[5, 6, 3]], np.int32), np.array([[2, 7]], np.int32)
     one, same, other = (
         np.asarray(model(source, target, noise=StepNoise(1, tf.constant(step, tf.int64)))) for step in (1, 1, 2)
