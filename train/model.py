@@ -76,7 +76,7 @@ def sinusoids(length: int, d_model: int) -> np.ndarray:
 
 
 class Linear(keras.layers.Layer):
-    """x [N, in] -> x W + b [N, out]."""
+    """x [N, in] -> x W + b [N, out]. By `ops.add`, which Keras turns into TensorFlow's BiasAdd: a quicker gradient."""
 
     def __init__(self, d_in: int, d_out: int, seed: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -85,7 +85,7 @@ class Linear(keras.layers.Layer):
         self.bias = self.add_weight(shape=(d_out,), initializer="zeros", name="bias")
 
     def call(self, x: Tensor) -> Tensor:
-        return ops.matmul(x, self.kernel) + self.bias
+        return ops.add(ops.matmul(x, self.kernel), self.bias)
 
 
 class LayerNorm(keras.layers.Layer):
@@ -98,7 +98,7 @@ class LayerNorm(keras.layers.Layer):
 
     def call(self, x: Tensor) -> Tensor:
         normal = _to_mean_0_variance_1(ops.cast(x, "float32"))
-        return ops.cast(normal * self.gamma + self.beta, self.compute_dtype)
+        return ops.cast(ops.add(normal * self.gamma, self.beta), self.compute_dtype)
 
 
 @ops.custom_gradient
