@@ -15,7 +15,9 @@ from tests.engine import docker
 from tests.notebooks.conftest import Execute, printed
 
 NOTEBOOK = "transformer_nmt_training_custom_container.ipynb"
-SENTENCE = re.compile(r"^(Good morning!|Where is the station\?|My sister has a small dog\.) {2,}(\S.*)$", re.MULTILINE)
+SENTENCE = re.compile(
+    r"^(Where is the station\?|My sister has a small dog\.|She doesn't speak Spanish\.) {2,}(\S.*)$", re.M
+)
 
 
 @pytest.fixture
@@ -43,6 +45,7 @@ def test_it_runs_top_to_bottom_without_an_aws_account(execute: Execute, image: s
         "NMT_IMAGE": image,
     }
     said = printed(execute(NOTEBOOK, 600, environment))
+    assert "¿Dónde está la estación?" in said  # the pretrained model; that of the quick job may say anything
     assert "train: the model stands in /opt/ml/model" in said
     assert "'validation:bleu'" in said  # the metric definitions found it in the log
     assert "train: resumed from checkpoint-" in said
@@ -57,5 +60,9 @@ def test_the_committed_outputs_are_those_of_a_run_with_real_translations(repo: P
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     assert not [output for cell in cells for output in cell.outputs if output.output_type == "error"]
     translations = [translation for _, translation in SENTENCE.findall(printed(notebook))]
-    assert len(set(translations)) == 3
-    assert "estación" in translations[1]
+    assert len(translations) == 6  # of the model that the notebook trains, then of the pretrained one
+    assert translations[3:] == [
+        "¿Dónde está la estación?",
+        "Mi hermana tiene un perro pequeño.",
+        "Ella no habla español.",
+    ]
