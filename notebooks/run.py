@@ -15,8 +15,8 @@ import nbformat
 from nbclient import NotebookClient
 
 CELL_SECONDS = 1800
-# A container's log, which a thread of the SDK prints into whichever cell happens to run.
-LOG_LINE = re.compile(r"^\S+-algo-\d+-\S+ +\| .*\n", re.MULTILINE)
+# A container's log, which a thread of the SDK prints into whichever cell happens to run, also in the middle of a line.
+LOG_LINE = re.compile(r"[a-z0-9]{10}-algo-\d+-[a-z0-9]{5} +\| .*\n")
 
 
 def main(path: Path) -> None:
