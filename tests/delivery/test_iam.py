@@ -33,7 +33,8 @@ IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-nmt:one"
 SERVICES = {"ecr": ("ecr",), "logs": ("logs",), "cloudwatch": ("cloudwatch",), "iam": ("iam",), "sts": ("sts",)}
 SERVICES |= {"sagemaker": ("sagemaker", "sagemaker-runtime"), "s3": ("s3",)}
 NO_OPERATION = {"iam:PassRole", "s3:ListBucket"}
-WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}  # AWS knows no resource for these
+# AWS knows no resource for these.
+WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "sagemaker:Search"}
 
 
 def policy_files(repo: Path) -> list[Path]:
@@ -70,11 +71,12 @@ def client(api: str, service: str) -> Any:
 
 @pytest.fixture
 def caller(repo: Path, api: str) -> Callable[..., dict[str, str]]:
-    """Makes a user who has one policy, or part of it, checks every call from now on; returns the user's keys."""
+    """Makes a user who has these policies, or part of them, checks every call from now on; returns the user's keys."""
 
-    def make(name: str, without: str = "") -> dict[str, str]:
+    def make(*names: str, without: str = "") -> dict[str, str]:
         iam = client(api, "iam")
-        allowed = [action for part in statements(repo / "docs" / "iam" / name) for action in listed(part["Action"])]
+        parts = [part for name in names for part in statements(repo / "docs" / "iam" / name)]
+        allowed = [action for part in parts for action in listed(part["Action"])]
         open_policy = {"Effect": "Allow", "Action": [*{*allowed} - {without}], "Resource": "*"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [open_policy]})
         iam.create_user(UserName="caller")
@@ -89,7 +91,7 @@ def caller(repo: Path, api: str) -> Callable[..., dict[str, str]]:
 def test_each_is_a_policy_that_iam_takes(repo: Path, api: str) -> None:
     iam = client(api, "iam")
     files = policy_files(repo)
-    assert len(files) == 8
+    assert len(files) == 9
     for file in files:
         if file.name.endswith("-trust.json"):
             iam.create_role(RoleName="SageMakerRole", AssumeRolePolicyDocument=file.read_text())
@@ -128,6 +130,7 @@ def test_each_has_its_sentence(repo: Path) -> None:
     assert re.findall(r"\]\(iam/([a-z-]+\.json)\)", text) == [
         "build-and-push.json",
         "train.json",
+        "experiment.json",
         "tune.json",
         "deploy-and-invoke.json",
         "invoke.json",
@@ -135,7 +138,7 @@ def test_each_has_its_sentence(repo: Path) -> None:
         "execution-role.json",
         "execution-role-trust.json",
     ]
-    assert len(policy_files(repo)) == 8
+    assert len(policy_files(repo)) == 9
 
 
 # ---- the jobs --------------------------------------------------------------------------------------------
@@ -160,7 +163,7 @@ def test_push(
     repo: Path, tmp_path: Path, engine: None, api: str, caller: Callable[..., dict[str, str]], without: str
 ) -> None:
     """`aws ecr` commands of the script; what Docker asks of the registry itself, moto does not see."""
-    done = push(repo, tmp_path, api, caller("build-and-push.json", without))
+    done = push(repo, tmp_path, api, caller("build-and-push.json", without=without))
     if not without:
         assert "AccessDenied" not in done.stderr
         assert "the login to localhost:9 failed" in done.stderr, done.stderr
@@ -207,6 +210,22 @@ def test_train(caller: Callable[..., dict[str, str]], sdk: Callable[..., Any], t
     assert job.model_data.startswith(f"s3://{BUCKET}/output/")
     with pytest.raises(ClientError, match="CreateModel"):
         model(session).deploy(1, "ml.c5.large", wait=False)
+
+
+@pytest.mark.parametrize("without", ["", "sagemaker:CreateTrialComponent"])
+def test_experiment(caller: Callable[..., dict[str, str]], sdk: Callable[..., Any], without: str) -> None:
+    from sagemaker.experiments.run import Run
+
+    session = sdk(caller("train.json", "experiment.json", without=without))
+    if without:
+        with pytest.raises(ClientError, match=without):
+            Run("sagemaker-nmt", sagemaker_session=session)
+        return
+    job = estimator(session)
+    with Run("sagemaker-nmt", sagemaker_session=session) as run:
+        job.fit({"training": f"s3://{BUCKET}/pairs"}, wait=False)
+    described = session.describe_training_job(job.latest_training_job.name)
+    assert described["ExperimentConfig"]["RunName"] == f"sagemaker-nmt-{run.run_name}"
 
 
 def test_tune(caller: Callable[..., dict[str, str]], sdk: Callable[..., Any]) -> None:
