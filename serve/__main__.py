@@ -63,6 +63,9 @@ def main() -> int:
     except NmtError as error:
         print(f"serve: {error}", file=sys.stderr, flush=True)
         return error.kind.exit_code
+    finally:  # on its way out the interpreter takes our handlers off, and would die of one more signal
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
     return 0
 
 

@@ -16,7 +16,17 @@ LINGER_MS = 20  # an idle connection goes back to the main thread after this, an
 
 
 class LingeringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """`gthread`, but a thread keeps its connection while requests follow each other closely."""
+    """`gthread`, but a thread keeps its connection while requests follow each other closely.
+
+    And when it stops, nobody waits to be accepted by a worker that accepts no more: who comes then is refused at once.
+    """
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept new connections or not; for good, once the worker has been told to stop."""
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                listener.close()
 
     def handle(self, conn: Any) -> Any:
         """Answer one request, and those that follow within `LINGER_MS` of an answer; whether the connection stays."""

@@ -52,10 +52,10 @@ class Job:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "SAGEMAKER_BASE_DIR": str(self.base), "PYTHONPATH": str(REPOSITORY)}
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "train", *arguments],
-            env=self.environment(),
+            env={**self.environment(), **environment},
             cwd=self.base,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

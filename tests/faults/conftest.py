@@ -1,4 +1,4 @@
 """The real server on a tiny model, as in tests/serve: here to be broken."""
 
 from tests.engine import containers, image  # noqa: F401  # fixtures
-from tests.serve.conftest import base, start  # noqa: F401
+from tests.serve.conftest import base, gate, start  # noqa: F401

@@ -13,15 +13,17 @@ from typing import Any
 
 import requests
 
-from tests.serve.server import DEADLINE, Server
+from tests.serve.gate import HELD
+from tests.serve.server import DEADLINE, Server, wait_for
 
 SENTENCE = "I see the dog."
-WORK = {"parameters": {"beam_size": 16}}  # the slowest that may be asked for: 1,500 sentences take a second
+WORK = {"parameters": {"beam_size": 16}}  # the slowest that may be asked for
+READY_SECONDS = 1.5  # from the start of the server to its first 200, as measured in benchmarks/RESULTS.md
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one request came to: its status and JSON body, or 0 when the connection broke before an answer."""
+    """What one request came to: its status and JSON body, or 0 when the connection broke before its end."""
 
     status: int
     body: Any
@@ -35,12 +37,12 @@ class Outcome:
         return str(self.body["error"]["code"])
 
 
-def ask(server: Server, sentences: int = 1) -> Outcome:
+def ask(server: Server, sentences: int = 1, sentence: str = SENTENCE) -> Outcome:
     """Translate `sentences` sentences at the widest beam; every answer must be JSON, and come within the deadline."""
     started = time.monotonic()
     try:
-        answer = server.invoke({"instances": [SENTENCE] * sentences, **WORK})
-    except requests.ConnectionError:
+        answer = server.invoke({"instances": [sentence] * sentences, **WORK})
+    except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
         return Outcome(0, None, started, time.monotonic())
     retry_after = answer.headers.get("Retry-After")
     return Outcome(answer.status_code, answer.json(), started, time.monotonic(), retry_after)
@@ -58,13 +60,24 @@ def answered(outcome: Outcome) -> bool:
     return outcome.status == 200
 
 
+def in_proportion(server: Server, seconds: float) -> float:
+    """A limit in seconds of the machine that was measured on: more, where the server took longer to start."""
+    return seconds * max(1.0, 2 * server.start_seconds / READY_SECONDS)
+
+
 class InFlight:
-    """Requests of many sentences that have all been accepted and of which none is answered yet."""
+    """Requests that have all been accepted, and of which none is answered before the gate opens: make it when shut."""
 
     def __init__(self, server: Server, requests_: int, sentences: int) -> None:
         self._pool = ThreadPoolExecutor(requests_)
-        self.answers: list[Future[Outcome]] = [self._pool.submit(ask, server, sentences) for _ in range(requests_)]
-        wait_for(lambda: waiting(server) > (requests_ - 1) * sentences)  # so much waits only when the last one does
+        before = server.accepted()
+        self.answers: list[Future[Outcome]] = [
+            self._pool.submit(ask, server, sentences, HELD) for _ in range(requests_)
+        ]
+        wait_for(lambda: server.accepted() - before >= requests_ * sentences)
+
+    def done(self) -> bool:
+        return all(answer.done() for answer in self.answers)
 
     def outcomes(self) -> list[Outcome]:
         """What became of them, once all have come to something."""
@@ -73,28 +86,9 @@ class InFlight:
         return found
 
 
-def waiting(server: Server) -> int:
-    """Sentences that wait for the engine."""
-    return int(metric(server, "nmt_waiting_sentences"))
-
-
 def taken(server: Server) -> int:
     """Requests to translate that the application has answered well; a stream counts from its first line."""
-    return int(metric(server, 'nmt_requests_total{route="/invocations",status="200"}'))
-
-
-def metric(server: Server, series: str) -> float:
-    """A number of /metrics, which takes no request slot; 0 for what has not been counted yet."""
-    lines = requests.get(f"{server.url}/metrics", timeout=5).text.splitlines()
-    return next((float(line.rpartition(" ")[2]) for line in lines if line.rpartition(" ")[0] == series), 0.0)
-
-
-def wait_for(event: Callable[[], object]) -> None:
-    """Wait until something is so; it must be within the deadline."""
-    end = time.monotonic() + DEADLINE
-    while not event():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    return int(server.metric('nmt_requests_total{route="/invocations",status="200"}'))
 
 
 class Crowd:

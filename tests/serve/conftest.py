@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.serve.gate import Gate
 from tests.serve.server import Server, start_server
 from tests.serve.tiny_model import write_tiny_model
 
@@ -26,6 +27,12 @@ def server(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     running.wait_until_ready()
     yield running
     assert running.stop() == 0, running.output()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    """A gate before the engine of the servers that are started with its environment."""
+    return Gate(tmp_path)
 
 
 @pytest.fixture

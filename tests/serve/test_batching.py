@@ -15,7 +15,7 @@ from serve.parameters import Options, Parameters
 from serve.predictor import WARM_UP, Hypothesis, Source, TextRules, Translation
 
 PLAIN = Parameters()
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 class Engine:

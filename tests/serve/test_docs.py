@@ -18,7 +18,7 @@ from serve.openapi import document, parameters_table
 from serve.parameters import Parameters
 from serve.service import Service
 from serve.settings import Settings
-from tests.serve.server import Server
+from tests.serve.server import DEADLINE, Server
 
 
 def test_the_table_of_parameters_is_the_schemas(repo: Path) -> None:
@@ -35,7 +35,7 @@ def test_every_setting_of_the_environment_is_documented(repo: Path) -> None:
 
 
 def test_the_document_is_served_and_holds_every_parameter(server: Server) -> None:
-    served = requests.get(f"{server.url}/openapi.json", timeout=5).json()
+    served = requests.get(f"{server.url}/openapi.json", timeout=DEADLINE).json()
     assert served == document()
     assert served["openapi"].startswith("3.1")
     schemas = served["components"]["schemas"]

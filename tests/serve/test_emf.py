@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 
 from serve.emf import MOST_LATENCIES, Reporter, document, percentile
 from serve.metrics import Metrics
-from tests.serve.server import DEADLINE, Server
+from tests.serve.server import Server, wait_for
 
 # What CloudWatch asks of a document, from its specification of the embedded metric format.
 NAME = {"type": "string", "minLength": 1, "maxLength": 1024}
@@ -106,8 +105,7 @@ def test_memory_is_bounded() -> None:
 
 
 def emf_lines(server: Server) -> list[dict[str, Any]]:
-    lines = (json.loads(line) for line in server.output().splitlines() if line.startswith("{"))
-    return [line for line in lines if "_aws" in line]
+    return [line for line in server.json_lines() if "_aws" in line]
 
 
 def test_the_server_writes_lines_by_option(start: Callable[..., Server]) -> None:
@@ -115,9 +113,7 @@ def test_the_server_writes_lines_by_option(start: Callable[..., Server]) -> None
     server.wait_until_ready()
     assert server.invoke(["Hello!"]).status_code == 200
     assert server.invoke({"inputs": 3}).status_code == 400
-    end = time.monotonic() + DEADLINE
-    while sum(line["Requests"] for line in emf_lines(server)) < 2:  # /ping is no request of these
-        assert time.monotonic() < end, server.output()
+    wait_for(lambda: sum(line["Requests"] for line in emf_lines(server)) >= 2)  # /ping is no request of these
     assert server.stop() == 0
     for line in emf_lines(server):
         check(line)

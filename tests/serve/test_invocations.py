@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.serve.server import Server
+from tests.serve.server import DEADLINE, Server, wait_for
 
 TEXTS = ["I see the dog.", "", "Hello!", "  \t ", "the big red house"]
 
@@ -198,11 +198,11 @@ def test_what_is_not_read_or_not_made(server: Server) -> None:
 
 
 def test_unknown_routes_and_methods(server: Server) -> None:
-    message(requests.get(f"{server.url}/nothing", timeout=5), 404, "not_found")
-    response = requests.get(f"{server.url}/invocations", timeout=5)
+    message(requests.get(f"{server.url}/nothing", timeout=DEADLINE), 404, "not_found")
+    response = requests.get(f"{server.url}/invocations", timeout=DEADLINE)
     message(response, 405, "method_not_allowed")
     assert "POST" in response.headers["Allow"]
-    message(requests.request("TRACE", f"{server.url}/ping", timeout=5), 405, "method_not_allowed")
+    message(requests.request("TRACE", f"{server.url}/ping", timeout=DEADLINE), 405, "method_not_allowed")
 
 
 def test_a_body_over_the_limit_is_a_json_413(server: Server) -> None:
@@ -222,16 +222,19 @@ def test_headers_that_come_back(server: Server) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_ping(server: Server, method: str) -> None:
-    response = requests.request(method, f"{server.url}/ping", timeout=5)
+    response = requests.request(method, f"{server.url}/ping", timeout=DEADLINE)
     assert (response.status_code, response.content) == (200, b"")
 
 
 def test_the_log_has_a_line_for_each_request_and_none_of_its_text(server: Server) -> None:
     response = server.invoke(["the secret zebra"])
-    requests.get(f"{server.url}/secret-zebra", timeout=5)
+    requests.get(f"{server.url}/secret-zebra", timeout=DEADLINE)
     server.invoke('{"instances": ["secret zebra]}')
-    lines = [json.loads(line) for line in server.output().splitlines() if line.startswith("{")]
-    of_request = [line for line in lines if line.get("request_id") == response.headers["X-Request-Id"]]
-    assert len(of_request) == 1
-    assert (of_request[0]["status"], of_request[0]["records"]) == (200, 1)
+
+    def of_request() -> list[dict[str, Any]]:
+        return [line for line in server.json_lines() if line.get("request_id") == response.headers["X-Request-Id"]]
+
+    wait_for(of_request)
+    (line,) = of_request()
+    assert (line["status"], line["records"]) == (200, 1)
     assert "zebra" not in server.output()

@@ -7,11 +7,11 @@ import re
 import requests
 
 from serve.metrics import Metrics
-from tests.serve.server import Server
+from tests.serve.server import DEADLINE, Server
 
 
 def numbers(server: Server) -> dict[str, float]:
-    response = requests.get(f"{server.url}/metrics", timeout=5)
+    response = requests.get(f"{server.url}/metrics", timeout=DEADLINE)
     assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     lines = [line for line in response.text.splitlines() if not line.startswith("#")]
     assert all(re.fullmatch(r'[a-z_]+({[a-z]+="[^"]*"(,[a-z]+="[^"]*")*})? [0-9.e+-]+', line) for line in lines)
@@ -22,7 +22,7 @@ def test_requests_batches_and_tokens_are_counted(server: Server) -> None:
     good, bad = 'nmt_requests_total{route="/invocations",status="200"}', 'nmt_requests_total{route="none",status="404"}'
     before = numbers(server)
     server.invoke(["Hello! I see the dog.", "the cat"])
-    requests.get(f"{server.url}/secret", timeout=5)
+    requests.get(f"{server.url}/secret", timeout=DEADLINE)
     after = numbers(server)
     assert after[good] == before.get(good, 0) + 1
     assert after[bad] == before.get(bad, 0) + 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -16,7 +15,7 @@ import requests
 from container.errors import NotFound
 from serve.models import Models
 from serve.settings import Settings
-from tests.serve.server import DEADLINE, Server, start_server
+from tests.serve.server import DEADLINE, Server, start_server, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +42,7 @@ class Endpoint:
         return str(self.base / "models" / folder / "model")
 
     def ask(self, method: str, path: str, **arguments: object) -> requests.Response:
-        return requests.request(method, f"{self.server.url}{path}", timeout=60, **arguments)  # type: ignore[arg-type]
+        return requests.request(method, f"{self.server.url}{path}", timeout=DEADLINE, **arguments)  # type: ignore[arg-type]
 
     def load(self, name: str, url: str) -> requests.Response:
         return self.ask("POST", "/models", json={"model_name": name, "url": url})
@@ -170,9 +169,7 @@ def test_a_model_in_use_is_unloaded_when_its_last_request_has_gone(models_base: 
     with models.use("m") as service:
         unloading = threading.Thread(target=models.unload, args=["m"])
         unloading.start()
-        end = time.monotonic() + DEADLINE
-        while models.services():  # until nobody finds it any more
-            assert time.monotonic() < end
+        wait_for(lambda: not models.services())  # until nobody finds it any more
         with pytest.raises(NotFound), models.use("m"):
             pass
         service.check()

@@ -239,7 +239,7 @@ def _light(colour: str) -> float:
 
 @pytest.mark.parametrize("path", ["/", "/page/page.js", "/page/page.css", "/page/icon.svg", "/page/model.json"])
 def test_every_part_has_a_strict_policy(server: Server, path: str) -> None:
-    response = requests.get(f"{server.url}{path}", timeout=5)
+    response = requests.get(f"{server.url}{path}", timeout=DEADLINE)
     assert response.status_code == 200
     policy = response.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; ")
@@ -249,7 +249,7 @@ def test_every_part_has_a_strict_policy(server: Server, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/page/", "/page/nothing", "/page/..%2fapp.py", "/page/%2e%2e/app.py"])
 def test_nothing_but_the_page_is_served(server: Server, path: str) -> None:
-    response = requests.get(f"{server.url}{path}", timeout=5)
+    response = requests.get(f"{server.url}{path}", timeout=DEADLINE)
     assert response.status_code == 404
     assert response.json()["error"]["code"] == "not_found"
 
@@ -271,7 +271,7 @@ def test_sagemaker_gets_no_page_unless_asked(sign: str) -> None:
 def test_without_the_page_its_address_is_a_404_and_nothing_tells_of_it(start: Start) -> None:
     server = start(NMT_UI="0")
     server.wait_until_ready()
-    assert requests.get(f"{server.url}/", timeout=5).status_code == 404
+    assert requests.get(f"{server.url}/", timeout=DEADLINE).status_code == 404
     assert "page" not in server.output()
 
 

@@ -19,7 +19,7 @@ from serve.service import Service
 from serve.settings import Settings
 from tests.serve.tiny_model import write_tiny_model
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 class Loading:

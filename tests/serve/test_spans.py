@@ -87,6 +87,6 @@ def test_a_translation_without_symbols_may_honour_them() -> None:
 
 @pytest.mark.parametrize("part", ["a", "1", "1.", "<a", "a@", "a.", "http://", "-", "1a"])
 def test_no_text_takes_long(part: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     mask(part * 100_000, PLACEHOLDERS, {"dog": "can"})
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,49 +14,20 @@ from pathlib import Path
 import pytest
 import requests
 
-from benchmarks.ping import every_slot_taken, limits, ping
+from benchmarks.ping import limits, ping
 from container.errors import PlatformError
-from serve.__main__ import SYSTEM_FOLDERS, find_nginx, run_folder, start_nginx, stop
+from serve.__main__ import DRAIN_SECONDS, SYSTEM_FOLDERS, find_nginx, run_folder, start_nginx, stop
 from serve.settings import Settings
-from tests.serve.server import DEADLINE, Server, free_port
+from tests.faults.load import InFlight
+from tests.serve.gate import Gate
+from tests.serve.server import DEADLINE, Server, free_port, is_running, wait_for
 
 NGINX_FOLDERS = os.pathsep.join((os.environ["PATH"], *SYSTEM_FOLDERS))
 Start = Callable[..., Server]
-LONG = "\n".join(["I see the dog."] * 1500)  # a second of work at the widest beam
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process does anything: one that ended but was not yet collected by init does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
 
 
 def run_folders() -> set[Path]:
     return set(Path("/tmp").glob("nmt-serve-*"))
-
-
-class Slow(threading.Thread):
-    """A request that takes seconds, and its answer."""
-
-    def __init__(self, server: Server) -> None:
-        super().__init__(daemon=True)
-        self.server = server
-        self.answer = requests.Response()
-        self.start()
-
-    def run(self) -> None:
-        body = {"instances": LONG.split("\n"), "parameters": {"beam_size": 16}}
-        self.answer = self.server.invoke(body)
-        while self.answer.status_code == 503:  # the only slot was taken by `wait_until_it_runs`
-            self.answer = self.server.invoke(body)
-
-    def wait_until_it_runs(self) -> None:
-        """It holds the only slot of the server as soon as another request is refused."""
-        end = time.monotonic() + DEADLINE
-        while self.server.invoke(["Hello!"]).status_code == 200:
-            assert time.monotonic() < end
 
 
 def test_ping_is_503_until_a_sentence_was_decoded(start: Start) -> None:
@@ -71,7 +41,7 @@ def test_nginx_without_the_application_answers_json_503() -> None:
     with run_folder() as folder:
         nginx = start_nginx(find_nginx(NGINX_FOLDERS), folder, Settings(port=port))
         try:
-            response = eventually(lambda: requests.get(f"http://127.0.0.1:{port}/ping", timeout=5))
+            response = eventually(lambda: requests.get(f"http://127.0.0.1:{port}/ping", timeout=DEADLINE))
         finally:
             stop(nginx, signal.SIGQUIT, 5)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
@@ -88,44 +58,48 @@ def eventually(request: Callable[[], requests.Response]) -> requests.Response:
         assert time.monotonic() < end
 
 
-def test_sigterm_under_load_drains_and_exits_zero(start: Start) -> None:
+def test_sigterm_under_load_drains_and_exits_zero(start: Start, gate: Gate) -> None:
     folders = run_folders()
-    server = start(NMT_MAX_REQUESTS="1")
+    server = start(**gate.environment)
     server.wait_until_ready()
-    slow = Slow(server)
-    slow.wait_until_it_runs()
-    processes = list(server.children().values())
-    assert server.stop(signal.SIGTERM) == 0, server.output()
-    slow.join(DEADLINE)
-    assert slow.answer.status_code == 200
-    assert len(slow.answer.json()["predictions"]) == 1500
-    assert not [pid for pid in processes if is_running(pid)]
-    assert run_folders() <= folders
+    with gate.shut():
+        flight = InFlight(server, requests_=1, sentences=1500)
+        processes = list(server.children().values())
+        server.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: server.ping() == 503)
+    assert server.process.wait(DEADLINE) == 0, server.output()
+    (outcome,) = flight.outcomes()
+    assert outcome.status == 200
+    assert len(outcome.body["predictions"]) == 1500
+    wait_for(lambda: not any(map(is_running, processes)))
+    assert not run_folders() - folders
 
 
-def test_when_full_requests_are_told_to_come_back(start: Start) -> None:
-    server = start(NMT_MAX_REQUESTS="1")
+def test_when_full_requests_are_told_to_come_back(start: Start, gate: Gate) -> None:
+    server = start(NMT_MAX_REQUESTS="1", **gate.environment)
     server.wait_until_ready()
-    slow = Slow(server)
-    slow.wait_until_it_runs()
-    refused = server.invoke(["Hello!"])
-    assert slow.is_alive(), "the long request ended too early to say anything"
+    with gate.shut():
+        flight = InFlight(server, requests_=1, sentences=1)
+        refused = server.invoke(["Hello!"])
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
     assert refused.json()["error"]["code"] == "overloaded"
-    slow.join(DEADLINE)
-    assert slow.answer.status_code == 200
+    assert [outcome.status for outcome in flight.outcomes()] == [200]
 
 
-def test_ping_is_answered_with_every_request_slot_taken(start: Start) -> None:
+def test_ping_is_answered_with_every_request_slot_taken(start: Start, gate: Gate) -> None:
     slots = Settings().max_requests
-    server = start(**limits(slots))
+    server = start(**limits(slots), **gate.environment)
     server.wait_until_ready()
-    with every_slot_taken(server.port, slots):  # fails unless one more request is refused, before and after
+    with gate.shut():
+        flight = InFlight(server, slots, sentences=20)
+        assert server.invoke(["Hello!"]).status_code == 503
         for _ in range(20):
             ping(server.port)  # fails unless it is 200, within the 2 seconds that SageMaker gives it
-    end = time.monotonic() + DEADLINE
-    while server.invoke(["Hello!"]).status_code != 200:  # who hung up holds no slot
-        assert time.monotonic() < end
+        assert server.invoke(["Hello!"]).status_code == 503
+    while not flight.done():  # now the engine works on all of them
+        ping(server.port)
+    assert {outcome.status for outcome in flight.outcomes()} == {200}
+    wait_for(lambda: server.invoke(["Hello!"]).status_code == 200)
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
@@ -135,18 +109,18 @@ def test_sigterm_while_starting_exits_zero(start: Start, delay: float) -> None:
     time.sleep(delay)  # the point of the start that is tested, not a wait for anything
     started = time.monotonic()
     assert server.stop() == 0, server.output()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < DRAIN_SECONDS, "it waited for a child that does not hear"
 
 
 def assert_handles_signals(server: Server) -> None:
     """Wait until Python has started and our handler is there: before that nobody can handle anything."""
-    end = time.monotonic() + DEADLINE
-    while True:
-        assert time.monotonic() < end
+
+    def handles() -> bool:
         status = Path(f"/proc/{server.process.pid}/status").read_text()
         caught = int(next(line for line in status.splitlines() if line.startswith("SigCgt")).split()[1], 16)
-        if caught & (1 << (signal.SIGTERM - 1)):
-            return
+        return bool(caught & (1 << (signal.SIGTERM - 1)))
+
+    wait_for(handles)
 
 
 def test_ctrl_c_stops_as_sigterm_does(start: Start) -> None:
@@ -161,18 +135,16 @@ def test_a_dead_child_ends_the_server(start: Start, child: str) -> None:
     server.wait_until_ready()
     processes = list(server.children().values())
     os.kill(server.children()[child], signal.SIGKILL)
-    assert server.process.wait(10) == 4
+    assert server.process.wait(DEADLINE) == 4
     assert f"{child} ended by itself" in server.output()
-    assert not [pid for pid in processes if is_running(pid)]
+    wait_for(lambda: not any(map(is_running, processes)))
 
 
 def test_a_killed_worker_is_replaced(start: Start) -> None:
     server = start()
     server.wait_until_ready()
     os.kill(server.children()["gunicorn worker"], signal.SIGKILL)
-    end = time.monotonic() + DEADLINE
-    while server.invoke(["Hello!"]).status_code != 200:
-        assert time.monotonic() < end
+    wait_for(lambda: server.invoke(["Hello!"]).status_code == 200)
     assert server.process.poll() is None
 
 

@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from container.artifact import open_artifact
 from container.errors import HyperparameterError
 from container.hyperparameters import read
 from data.sample import read_part
-from tests.conftest import TOY, Job
+from tests.conftest import REPOSITORY, TOY, Job
 from train.__main__ import run_job
 from train.tokenizer import train_tokenizer
 
@@ -32,6 +33,7 @@ HYPERPARAMETERS = {
 }
 SIGTERM_SECONDS = 100  # SageMaker kills a job 120 s after it told it to stop
 MOMENTS = random.Random(1)
+INSIDE = Path(__file__).with_name("inside")  # changes the job, which imports what is in there
 
 
 def new_job(base: Path, **hyperparameters: str) -> Job:
@@ -118,23 +120,6 @@ def after_lines(count: int, wanted: str = "train_loss=") -> Moment:
     return lambda job, running: read_until(running, wanted, count)
 
 
-def in_write(lines: int) -> Moment:
-    """Inside the next write of a checkpoint that can be caught after so many lines: the job is frozen there."""
-
-    def wait(job: Job, running: subprocess.Popen[str]) -> str:
-        printed = read_until(running, "train_loss=", lines)
-        while True:
-            while not unfinished(job):
-                assert running.poll() is None, "the job ended before that moment"
-            running.send_signal(signal.SIGSTOP)
-            os.waitid(os.P_PID, running.pid, os.WSTOPPED)
-            if unfinished(job):
-                return printed
-            running.send_signal(signal.SIGCONT)  # renamed in the instant between: wait for the next one
-
-    return wait
-
-
 def unfinished(job: Job) -> list[str]:
     """Files in the checkpoint folder that `write_atomically` has not renamed yet."""
     return [name for name in os.listdir(job.paths.checkpoints) if name.endswith(".tmp")]
@@ -149,6 +134,18 @@ def kill(job: Job, moment: Moment) -> str:
     rest, _ = running.communicate()
     assert running.returncode == -signal.SIGKILL
     return printed + rest
+
+
+def kill_in_write(job: Job, number: int) -> str:
+    """Start the job, SIGKILL inside its `number`-th write of a checkpoint; returns all that was printed."""
+    path = f"{INSIDE}{os.pathsep}{REPOSITORY}"
+    running = job.start(PYTHONPATH=path, TEST_FREEZE_IN_WRITE=str(number))
+    found = os.waitid(os.P_PID, running.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    assert found is not None and found.si_code == os.CLD_STOPPED, running.communicate()
+    running.kill()
+    printed, _ = running.communicate()
+    assert unfinished(job), "it was not killed inside a write"
+    return printed
 
 
 def stop(job: Job, moment: Moment) -> str:
@@ -168,13 +165,14 @@ def test_a_job_killed_at_ten_moments_ends_with_the_weights_of_one_that_was_not(
     undisturbed: tuple[Job, str], job: Job
 ) -> None:
     kill(job, after_lines(1, "pairs to train on"))
-    moments = [*(after_lines(MOMENTS.randint(1, 12)) for _ in range(6)), *(in_write(n) for n in (1, 2, 4, 8))]
-    MOMENTS.shuffle(moments)
+    kills = [
+        *(partial(kill, moment=after_lines(MOMENTS.randint(1, 12))) for _ in range(6)),
+        *(partial(kill_in_write, number=number) for number in (1, 1, 2, 3)),
+    ]
+    MOMENTS.shuffle(kills)
     done_before: list[int] = []
-    for moment in moments:
-        printed = kill(job, moment)
-        if moment.__name__ == "wait":
-            assert unfinished(job), "it was not killed inside a write"
+    for killed in kills:
+        printed = killed(job)
         done_before.append(resumed_from(printed) or 0)
         assert steps(printed)[0] == done_before[-1] + 1
     last = job.run()

@@ -109,7 +109,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, str]:
         if "train_loss=" in line:
             process.send_signal(signal.SIGTERM)
             break
-    rest, errors = process.communicate(timeout=120)
+    rest, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     return job, "".join(lines) + rest
 

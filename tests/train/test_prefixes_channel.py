@@ -145,7 +145,7 @@ def test_what_s3_dealt_out_comes_together_again(
     job.channel("training", pairs__tsv=tsv(0, 150))
     alone = prepare_alone(job, vocab_size=400)
 
-    chief, other = (prepared.result(20) for prepared in prepare_both())
+    chief, other = (prepared.result(60) for prepared in prepare_both())
     for prepared in (chief, other):
         assert prepared.corpus.fingerprint == alone.corpus.fingerprint
         assert prepared.corpus.train == chief.corpus.train
@@ -157,7 +157,7 @@ def test_a_replicated_channel_is_not_joined(job: Job, hosts: list[Job], prepare_
     for host in hosts:
         distribute(host, "FullyReplicated")
         host.channel("training", pairs__tsv=tsv())
-    chief, other = (prepared.result(20) for prepared in prepare_both())
+    chief, other = (prepared.result(60) for prepared in prepare_both())
     assert chief.corpus.train == other.corpus.train
     assert (hosts[1].paths.checkpoints / "tokenizer.model").read_bytes() == chief.tokenizer_path.read_bytes()
 
@@ -170,8 +170,8 @@ def test_a_host_with_another_corpus_is_refused_by_name(hosts: list[Job]) -> None
         config = {"current_host": HOSTS[number], "hosts": HOSTS, "network_interface_name": "lo"}
         host.paths.resource_config.write_text(json.dumps(config))
     chief, other = (host.start() for host in hosts)
-    _, chief_errors = chief.communicate(timeout=60)
-    _, other_errors = other.communicate(timeout=60)
+    _, chief_errors = chief.communicate(timeout=300)
+    _, other_errors = other.communicate(timeout=300)
     assert (chief.returncode, other.returncode) == (2, 4), chief_errors + other_errors
     reason = "Host 127.0.0.2 got other training pairs than 127.0.0.1: give every host the whole channel"
     assert reason in hosts[0].paths.failure.read_text()
