@@ -18,6 +18,7 @@ import string
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,6 +36,7 @@ ROOM = 64 * 1024  # bytes of configuration, pid and heartbeat
 BACKLOG = 2048  # connections that wait to be accepted
 DRAIN_SECONDS = 27.0  # gunicorn's graceful_timeout and a little; SageMaker kills after 30
 QUIT_SECONDS = 1.5
+AGAIN_SECONDS = 1.0  # between two signals to end
 ORPHAN_SECONDS = 3.0  # for gunicorn once nginx is dead: nobody waits for its answers
 
 
@@ -173,13 +175,17 @@ def supervise(
 
 
 def stop(child: subprocess.Popen[bytes], how: signal.Signals, patience: float) -> None:
-    """Ask a child to end, wait `patience` seconds, then end it with all that it started."""
-    if child.poll() is None:
-        child.send_signal(how)
+    """Ask a child and all that it started to end, again and again for `patience` seconds, then end them.
+
+    Once is not enough: a worker that gunicorn has just forked does not hear a signal until it has its own handlers.
+    """
+    end = time.monotonic() + patience
+    while child.poll() is None and (left := end - time.monotonic()) > 0:
+        os.killpg(child.pid, how)  # its session is its own
         with suppress(subprocess.TimeoutExpired):
-            child.wait(patience)
+            child.wait(min(AGAIN_SECONDS, left))
     with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)  # its session is its own: what it left behind ends too
+        os.killpg(child.pid, signal.SIGKILL)  # what it left behind ends too
     child.wait()
 
 

@@ -30,7 +30,7 @@ def answers(url: str, process: subprocess.Popen[bytes], within: float = 60) -> N
     while time.monotonic() < end:
         assert process.poll() is None, f"{process.args!r} ended with exit code {process.returncode}"
         try:
-            requests.get(url, timeout=2)
+            requests.get(url, timeout=within)
             return
         except requests.ConnectionError:
             time.sleep(0.05)

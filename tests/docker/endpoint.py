@@ -47,7 +47,7 @@ def start(containers: Containers, model: Path, *options: str, port: int = 8080) 
         running = docker("inspect", "--format={{.State.Running}}", container).stdout.strip()
         assert running == "true", endpoint.logs()
         try:
-            if requests.get(f"{endpoint.url}/ping", timeout=2).status_code == 200:
+            if requests.get(f"{endpoint.url}/ping", timeout=60).status_code == 200:
                 return endpoint
         except requests.ConnectionError:
             pass

@@ -45,7 +45,7 @@ class Endpoint:
 
     def ready(self) -> bool:
         try:
-            return requests.get(f"{self.url}/ping", timeout=5).status_code == 200
+            return requests.get(f"{self.url}/ping", timeout=DEADLINE).status_code == 200
         except requests.ConnectionError:
             return False
 

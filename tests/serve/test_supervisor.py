@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +17,9 @@ import requests
 
 from benchmarks.ping import limits, ping
 from container.errors import PlatformError
-from serve.__main__ import DRAIN_SECONDS, SYSTEM_FOLDERS, find_nginx, run_folder, start_nginx, stop
+from serve.__main__ import SYSTEM_FOLDERS, find_nginx, run_folder, start_nginx, stop
 from serve.settings import Settings
-from tests.faults.load import InFlight
+from tests.faults.load import InFlight, in_proportion
 from tests.serve.gate import Gate
 from tests.serve.server import DEADLINE, Server, free_port, is_running, wait_for
 
@@ -93,8 +94,8 @@ def test_ping_is_answered_with_every_request_slot_taken(start: Start, gate: Gate
     with gate.shut():
         flight = InFlight(server, slots, sentences=20)
         assert server.invoke(["Hello!"]).status_code == 503
-        for _ in range(20):
-            ping(server.port)  # fails unless it is 200, within the 2 seconds that SageMaker gives it
+        took = [ping(server.port) for _ in range(20)]  # fails unless it is 200, within SageMaker's 2 seconds
+        assert statistics.median(took) < in_proportion(server, 0.25)
         assert server.invoke(["Hello!"]).status_code == 503
     while not flight.done():  # now the engine works on all of them
         ping(server.port)
@@ -109,7 +110,7 @@ def test_sigterm_while_starting_exits_zero(start: Start, delay: float) -> None:
     time.sleep(delay)  # the point of the start that is tested, not a wait for anything
     started = time.monotonic()
     assert server.stop() == 0, server.output()
-    assert time.monotonic() - started < DRAIN_SECONDS, "it waited for a child that does not hear"
+    assert time.monotonic() - started < 20, "it waited for a child that had not heard it"  # the drain ends after 25
 
 
 def assert_handles_signals(server: Server) -> None:
