@@ -98,6 +98,15 @@ def mean_log_probability(score: float, tokens: int, length_penalty: float) -> fl
     return score * (tokens + 1) ** (length_penalty - 1)
 
 
+class OneDirection(Frozen):
+    """What a manifest says of one direction of its model; each field as in `Manifest`."""
+
+    source_tokens_prefix: tuple[str, ...]
+    clean_up: CleanUp
+    calibration: Calibration | None = None
+    scores: dict[str, Score] = {}
+
+
 class Manifest(Frozen):
     """Everything `serve` needs to know about a model, and everything a reader wants to."""
 
@@ -113,8 +122,20 @@ class Manifest(Frozen):
     corpus: dict[str, Any] = {}
     calibration: Calibration | None = Field(None, description="absent where the validation part was too small")
     scores: dict[str, Score] = {}
+    reverse: OneDirection | None = Field(
+        None, exclude_if=lambda value: value is None, description="the way back, of a model of both directions"
+    )
     training: dict[str, Any] = {}
     files: dict[str, str] = Field({}, description="relative path to sha256, of every file but the manifest")
+
+    @property
+    def directions(self) -> tuple[Manifest, ...]:
+        """The manifest as it would be with each direction of the model alone; the first is the default."""
+        there = self.model_copy(update={"reverse": None})
+        if self.reverse is None:
+            return (there,)
+        languages = {"source_lang": self.target_lang, "target_lang": self.source_lang}
+        return there, there.model_copy(update={**dict(self.reverse), **languages})
 
 
 @dataclass(frozen=True)

@@ -212,7 +212,7 @@ def model(path: Path) -> Fact:
         manifest = open_artifact(path).manifest
     except NmtError as error:
         return Fact("model", str(path), str(error), problem=True)
-    languages = f"{manifest.source_lang} to {manifest.target_lang}"
+    languages = f"{manifest.source_lang} to {manifest.target_lang}{' and back' if manifest.reverse else ''}"
     whole = f"format {manifest.format_version}, {len(manifest.files)} files, checksums right"
     return Fact("model", str(path), f"{languages}, {manifest.engine}, {whole}")
 

@@ -20,7 +20,7 @@ from container.artifact import Decoding
 from container.errors import Overloaded, UserError
 from serve.metrics import Metrics
 from serve.parameters import Options, Parameters
-from serve.predictor import EMPTY, WARM_UP, Predictor, Source, Translation
+from serve.predictor import EMPTY, WARM_UP, Predictor, Source, TextRules, Translation, rules_for
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,6 @@ class Batcher:
     ) -> None:
         self.broken = False
         self._metrics = metrics or Metrics()
-        self.rules = predictor.rules
         self._predictor = predictor
         self._batch_tokens = batch_tokens
         self._max_waiting = max_waiting
@@ -116,7 +115,8 @@ class Batcher:
 
         `Overloaded` when too much waits already, or at the moment `until` of `time.monotonic`.
         """
-        sources = self._predictor.prepare([item.text for item in items])
+        prepare = self._predictor.prepare
+        sources = [source for item in items for source in prepare([item.text], item.parameters.target_lang)]
         groups: dict[Options, list[tuple[int, Source]]] = {}
         for index, (item, source) in enumerate(zip(items, sources, strict=True)):
             if source.tokens:
@@ -134,6 +134,10 @@ class Batcher:
                 "The answer was not ready at the deadline: send fewer texts at a time, or raise NMT_DEADLINE_SECONDS."
             ) from None
         return [answers.get(index, EMPTY) for index in range(len(items))]
+
+    def rules_of(self, item: Item) -> TextRules:
+        """Of the direction that the item is to be translated in; raises like `rules_for`."""
+        return rules_for(self._predictor.rules, item.parameters.target_lang)
 
     def waiting(self) -> int:
         """Sentences that wait for the engine; exact only with the lock held."""

@@ -38,8 +38,8 @@ class CTranslate2Predictor(Predictor):
             intra_threads=1,
         )
 
-    def prepare(self, texts: Sequence[str]) -> list[Source]:
-        return self._texts.prepare(texts)
+    def prepare(self, texts: Sequence[str], target_lang: str | None = None) -> list[Source]:
+        return self._texts.prepare(texts, target_lang)
 
     def decode(self, sources: Sequence[Source], options: Options) -> list[Translation]:
         tokens = [list(source.tokens) for source in sources]

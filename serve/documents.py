@@ -53,9 +53,9 @@ def cut(item: Item, rules: TextRules) -> Document:
     return Document(item, gaps, sentences)
 
 
-def check_confidence(items: Sequence[Item], rules: TextRules) -> None:
-    """`UserError` when a confidence is asked of a model that has none."""
-    if rules.calibration is None and any(item.parameters.return_confidence for item in items):
+def check(items: Sequence[Item], batcher: Batcher) -> None:
+    """`UserError` when a direction or a confidence is asked of a model that has none."""
+    if any(batcher.rules_of(item).calibration is None and item.parameters.return_confidence for item in items):
         raise UserError(
             "This model has no calibration, so it gives no confidence: train it again with a validation part of "
             "50 sentences or more, or leave `return_confidence` out."
@@ -64,8 +64,8 @@ def check_confidence(items: Sequence[Item], rules: TextRules) -> None:
 
 def translate(items: Sequence[Item], batcher: Batcher, until: float = math.inf) -> list[Translation]:
     """Translate texts of any length, in order; raises like `Batcher.translate`."""
-    check_confidence(items, batcher.rules)
-    documents = [cut(item, batcher.rules) for item in items]
+    check(items, batcher)
+    documents = [cut(item, batcher.rules_of(item)) for item in items]
     sentences = [sentence for document in documents for sentence in document.sentences]
     done = iter(translate_sentences(sentences, batcher, until))
     answers = []
@@ -85,8 +85,8 @@ def stream(items: Sequence[Item], batcher: Batcher, seconds: float = math.inf) -
     Groups double in size: the first sentence arrives soon, and a long document fills the engine's batches.
     `seconds` is the time that one group may take.
     """
-    check_confidence(items, batcher.rules)
-    sentences = (sentence for item in items for sentence in cut(item, batcher.rules).sentences)
+    check(items, batcher)
+    sentences = (sentence for item in items for sentence in cut(item, batcher.rules_of(item)).sentences)
     size = 1
     while group := list(islice(sentences, size)):
         yield from translate_sentences(group, batcher, time.monotonic() + seconds)

@@ -11,6 +11,8 @@ from typing import Any
 from serve.formats import CSV, JSON, JSON_LINES, TEXT
 from serve.parameters import Parameters
 
+OF_THE_MODEL = ("beam_size", "length_penalty", "max_length", "target_lang")  # parameters of which it has its own
+
 _TEXTS = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"$ref": "#/components/schemas/Instance"}}]}
 _PARAMETERS = {"$ref": "#/components/schemas/Parameters"}
 
@@ -151,8 +153,8 @@ def parameters_table() -> str:
     rows = ["| parameter | value | default | meaning |", "|---|---|---|---|"]
     for name, field in Parameters.model_json_schema()["properties"].items():
         default = f"`{json.dumps(field['default'])}`"
-        if field["default"] is None:  # nothing asked for; of numbers, the model has its own
-            default = "the model's" if _kind(field)["type"] in ("integer", "number") else "none"
+        if field["default"] is None:
+            default = "the model's" if name in OF_THE_MODEL else "none"
         rows.append(f"| `{name}` | {_value(field)} | {default} | {field['description']} |")
     return "\n".join(rows)
 

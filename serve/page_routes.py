@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flask import Flask, Response, send_from_directory
 
-from container.artifact import find_model, read_manifest
+from container.artifact import Manifest, find_model, read_manifest
 from serve import formats
 
 FOLDER = Path(__file__).parent / "page"
@@ -37,15 +37,19 @@ def add_page(app: Flask, model: Path) -> None:
 
     @app.get("/page/model.json")
     def about() -> Response:
-        manifest = read_manifest(find_model(model))
-        bleu = manifest.scores.get("bleu")
-        known = {
-            "source_lang": manifest.source_lang,
-            "target_lang": manifest.target_lang,
-            "bleu": bleu.value if bleu else None,
-            "confidence": manifest.calibration is not None,
-        }
-        return Response(json.dumps(known), content_type=formats.JSON, headers=HEADERS)
+        known = [_known(manifest) for manifest in read_manifest(find_model(model)).directions]
+        return Response(json.dumps({"directions": known}), content_type=formats.JSON, headers=HEADERS)
+
+
+def _known(manifest: Manifest) -> dict[str, object]:
+    """What the page must know of one direction of the model."""
+    bleu = manifest.scores.get("bleu")
+    return {
+        "source_lang": manifest.source_lang,
+        "target_lang": manifest.target_lang,
+        "bleu": bleu.value if bleu else None,
+        "confidence": manifest.calibration is not None,
+    }
 
 
 def _file(name: str) -> Response:

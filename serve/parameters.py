@@ -62,6 +62,9 @@ class Parameters(BaseModel):
     glossary: dict[Term, Annotated[str, Field(max_length=200)]] | None = Field(
         default=None, max_length=1000, description="terms of the source and how each must be translated"
     )
+    target_lang: str | None = Field(
+        default=None, max_length=35, description="language to translate into, of those that the model writes"
+    )
     stream: bool = Field(default=False, description="answer the whole request as a stream, a sentence a line")
 
     @field_validator("*", mode="before")

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from container.artifact import Calibration, Decoding
+from container.errors import UserError
 from serve.alignment import Links
-from serve.parameters import Options, Parameters
+from serve.parameters import Options, Parameters, shown
 
 WARM_UP = "Hello."
 LONGEST_PIECE = 16  # characters; SentencePiece's own default
@@ -64,7 +65,7 @@ EMPTY = Translation((Hypothesis("", 0.0, confidence=1.0),))  # an empty text sta
 
 @dataclass(frozen=True)
 class TextRules:
-    """What must be known of a model to cut texts for it.
+    """What must be known of one direction of a model to cut texts for it.
 
     prefixes: non-breaking ones of the source language. placeholders: symbols that it carries over.
     room: tokens of a sentence. sizes: counts the tokens of each of some words. calibration: what its scores are worth.
@@ -76,6 +77,8 @@ class TextRules:
     sizes: Callable[[Sequence[str]], list[int]] = lambda words: [1 for _ in words]
     decoding: Decoding = field(default_factory=Decoding)
     calibration: Calibration | None = None
+    source_lang: str = ""
+    target_lang: str = ""
 
     @property
     def longest(self) -> int:
@@ -83,20 +86,36 @@ class TextRules:
         return self.room * LONGEST_PIECE + 1
 
 
+def rules_for(rules: Sequence[TextRules], target_lang: str | None) -> TextRules:
+    """Those of the direction that writes `target_lang`, by default the first; `UserError` where there is none."""
+    for each in rules:
+        if target_lang in (None, each.target_lang):
+            return each
+    ways = " and ".join(f"from {each.source_lang} to {each.target_lang}" for each in rules)
+    wanted = " or ".join(repr(each.target_lang) for each in rules)
+    raise UserError(
+        f"`target_lang` is {shown(target_lang)} but this model translates {ways}: ask for {wanted}, or leave it out."
+    )
+
+
 class Predictor(Protocol):
     """An engine with its model. Safe to call from several threads at once.
 
-    threads: batches that it decodes side by side. ahead: batches that it queues itself, beyond them, so that it has
-    work while Python is still at the words of its last batch.
+    rules: of each of its directions, the default one first. threads: batches that it decodes side by side.
+    ahead: batches that it queues itself, beyond them, so that it has work while Python is still at the words of its
+    last batch.
     """
 
     decoding: Decoding
-    rules: TextRules
+    rules: tuple[TextRules, ...]
     threads: int
     ahead: int = 0
 
-    def prepare(self, texts: Sequence[str]) -> list[Source]:
-        """Clean and tokenise sentences, normalised but for placeholders; as many sources as texts, in order."""
+    def prepare(self, texts: Sequence[str], target_lang: str | None = None) -> list[Source]:
+        """Clean and tokenise sentences, normalised but for placeholders; as many sources as texts, in order.
+
+        target_lang: the language to write, by default that of the model's first direction; raises like `rules_for`.
+        """
 
     def decode(self, sources: Sequence[Source], options: Options) -> list[Translation]:
         """Translate non-empty sources together; as many translations as sources, in order."""
@@ -106,6 +125,6 @@ class Predictor(Protocol):
 
     def translate(self, texts: Sequence[str], parameters: Parameters) -> list[Translation]:
         """`prepare` and `decode` in one, without batching; an empty text stays empty."""
-        sources = self.prepare(texts)
+        sources = self.prepare(texts, parameters.target_lang)
         decoded = iter(self.decode([s for s in sources if s.tokens], parameters.options(self.decoding)))
         return [next(decoded) if source.tokens else EMPTY for source in sources]

@@ -41,7 +41,7 @@ def translate_sentences(sentences: Sequence[Sentence], batcher: Batcher, until: 
     for index, forced in zip(lost, force(inputs, batcher, until) if lost else [], strict=True):
         answers[index] = _forced(sentences[index], forced)
     together = zip(sentences, answers, strict=True)
-    return [_sure(sentence, answer or EMPTY, batcher.rules) for sentence, answer in together]
+    return [_sure(sentence, answer or EMPTY, batcher.rules_of(sentence.item)) for sentence, answer in together]
 
 
 def _translated(
@@ -50,7 +50,7 @@ def _translated(
     """The hypotheses that have every span of their sentence; None where there is none."""
     if not sentences:
         return []
-    items = [_item(*each, batcher.rules) for each in zip(sentences, masked, strict=True)]
+    items = [_item(*each, batcher.rules_of(each[0].item)) for each in zip(sentences, masked, strict=True)]
     found = batcher.translate(items, until)
     return [_filled(*each) for each in zip(sentences, masked, found, strict=True)]
 

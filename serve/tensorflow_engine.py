@@ -35,8 +35,8 @@ class TensorFlowPredictor(Predictor):
         self.rules = self._texts.rules
         self._signatures: Mapping[str, Any] = self._tf.saved_model.load(str(artifact.saved_model)).signatures
 
-    def prepare(self, texts: Sequence[str]) -> list[Source]:
-        return self._texts.prepare(texts)
+    def prepare(self, texts: Sequence[str], target_lang: str | None = None) -> list[Source]:
+        return self._texts.prepare(texts, target_lang)
 
     def decode(self, sources: Sequence[Source], options: Options) -> list[Translation]:
         prefix = self._ids(self._texts.target_pieces(options.prefix))

@@ -10,10 +10,10 @@ import sentencepiece
 from numpy.typing import ArrayLike
 
 from container import text as text_rules
-from container.artifact import Artifact
+from container.artifact import Artifact, Manifest
 from serve.alignment import Links, links
 from serve.parameters import Options
-from serve.predictor import Source, TextRules
+from serve.predictor import Source, TextRules, rules_for
 
 UNLIKE = "The text is unlike those that the model learnt from (another language?): do not trust the translation."
 WORDS = 2048  # in one call of the tokenizer
@@ -22,26 +22,31 @@ PLACEHOLDERS = "".join(text_rules.PLACEHOLDERS)
 
 
 class Texts:
-    """The tokenizer and the clean-up of a model."""
+    """The tokenizer of a model, and the clean-up and the tag of each of its directions."""
 
     def __init__(self, artifact: Artifact) -> None:
-        manifest = artifact.manifest
         self.tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(artifact.tokenizer))
-        self.tag: tuple[str, ...] = manifest.source_tokens_prefix
-        self._clean_up = manifest.clean_up
-        self._room = max(1, manifest.decoding.max_source_length - len(self.tag) - 1)  # 1 for the end of sentence
-        self.rules = TextRules(
+        self._manifests = {each.target_lang: each for each in artifact.manifest.directions}
+        self._tag = len(artifact.manifest.source_tokens_prefix)  # tokens; as many in each direction
+        self._room = max(1, artifact.manifest.decoding.max_source_length - self._tag - 1)  # 1 for the end of sentence
+        self.rules = tuple(self._rules(each) for each in artifact.manifest.directions)
+
+    def _rules(self, manifest: Manifest) -> TextRules:
+        return TextRules(
             manifest.clean_up.non_breaking_prefixes or text_rules.default_prefixes(manifest.source_lang),
             manifest.placeholders,
             self._room,
             self._sizes,
             manifest.decoding,
             manifest.calibration,
+            manifest.source_lang,
+            manifest.target_lang,
         )
 
-    def prepare(self, texts: Sequence[str]) -> list[Source]:
+    def prepare(self, texts: Sequence[str], target_lang: str | None = None) -> list[Source]:
         """See `Predictor.prepare`."""
-        return [self._prepare(text) for text in texts]
+        manifest = self._manifests[rules_for(self.rules, target_lang).target_lang]
+        return [self._prepare(text, manifest) for text in texts]
 
     def target_pieces(self, text: str) -> list[str]:
         """The tokens of a text in the target language; none of an empty one."""
@@ -53,9 +58,9 @@ class Texts:
 
     def links(self, source: Source, tokens: Sequence[str], attention: ArrayLike) -> Links:
         """Which words belong together; attention: a row for each of `tokens`, a column for each of the source."""
-        tag = len(self.tag)  # attention to the language tag is to no word
         rows = np.asarray(attention, dtype=float)[: len(tokens)].reshape(len(tokens), -1)
-        return links(source.tokens[tag:], tokens, rows[:, tag : len(source.tokens)])
+        # attention to the language tag is to no word
+        return links(source.tokens[self._tag :], tokens, rows[:, self._tag : len(source.tokens)])
 
     def warning(self, source: Source, length: int, options: Options) -> str | None:
         """What is doubtful about a translation of `length` tokens, if anything is."""
@@ -68,14 +73,15 @@ class Texts:
 
         For a list the tokenizer starts a thread, even for one: the words of a usual sentence are done before.
         """
-        shortened = [word[: self.rules.longest] for word in words]
+        longest = self.rules[0].longest  # that of each direction
+        shortened = [word[:longest] for word in words]
         if len(words) <= SENTENCE:
             return [len(self.tokenizer.encode(word)) for word in shortened]
         groups = (shortened[start : start + WORDS] for start in range(0, len(words), WORDS))
         return [len(pieces) for group in groups for pieces in self.tokenizer.encode(group)]
 
-    def _prepare(self, text: str) -> Source:
-        clean_up = self._clean_up  # `normalise` has been done; it would take the placeholders out
+    def _prepare(self, text: str, manifest: Manifest) -> Source:
+        clean_up = manifest.clean_up  # `normalise` has been done; it would take the placeholders out
         clean = text_rules.drop_dots(text, clean_up.non_breaking_prefixes) if clean_up.clean_dots else text
         if not clean:
             return Source(())
@@ -85,11 +91,11 @@ class Texts:
         warning = None
         if 2 * sum(_is_unlearnt(piece) for piece in pieces) > len(pieces):
             warning = "Most of the text is in characters that the model has not learnt: do not trust the translation."
-        elif self.rules.calibration and self.rules.calibration.is_unlike(text, len(pieces)):
+        elif manifest.calibration and manifest.calibration.is_unlike(text, len(pieces)):
             warning = UNLIKE
         if len(pieces) > self._room:
             warning = f"A word of the text has too many tokens; only the first {self._room} were translated."
-        return Source((*self.tag, *pieces[: self._room]), warning)
+        return Source((*manifest.source_tokens_prefix, *pieces[: self._room]), warning)
 
 
 def _is_unlearnt(piece: str) -> bool:

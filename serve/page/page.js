@@ -7,6 +7,9 @@ const LONGEST_DRAWING = 150; // words on a side; beyond that nobody follows a li
 const SVG = "http://www.w3.org/2000/svg";
 const $ = (id) => document.getElementById(id);
 
+let directions = []; // of the model, as page/model.json has them
+let chosen = 0; // which of them the page is in
+let direction = {}; // the parameter that asks for it; none where there is no choice
 let confidence = {}; // what must be asked for so that the answer says how sure it is
 let shown = null; // {text, source, target, links}: what stands in the drawing
 let latest = 0; // number of the last request; an answer to an older one is dropped
@@ -47,7 +50,7 @@ async function predict(text, parameters) {
 // `prefix` is what the translation must begin with, `expected` the whole of it where that is known.
 async function translate(text, prefix, expected) {
   const number = ++latest;
-  const parameters = { num_hypotheses: HYPOTHESES, return_alignment: true, return_scores: true, ...confidence };
+  const parameters = { num_hypotheses: HYPOTHESES, return_alignment: true, return_scores: true, ...confidence, ...direction };
   if (prefix) parameters.prefix = prefix;
   busy(true);
   const started = performance.now();
@@ -214,7 +217,7 @@ async function showAlternatives(index) {
   const number = latest;
   let found;
   try {
-    found = (await predict(text, { alternatives_at: index })).alternatives;
+    found = (await predict(text, { alternatives_at: index, ...direction })).alternatives;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     say(error.message);
@@ -244,7 +247,15 @@ function element(name, attributes, ...children) {
 }
 
 async function introduce() {
-  const model = await fetchJson("page/model.json");
+  directions = (await fetchJson("page/model.json")).directions;
+  $("switch").hidden = directions.length < 2;
+  choose(0);
+}
+
+// The page for one direction of the model: its languages, and what it asks the endpoint for.
+function choose(index) {
+  const model = directions[(chosen = index)];
+  direction = directions.length > 1 ? { target_lang: model.target_lang } : {};
   const names = new Intl.DisplayNames("en", { type: "language" });
   const [source, target] = [names.of(model.source_lang), names.of(model.target_lang)];
   $("title").textContent = document.title = `${source} to ${target}`;
@@ -260,8 +271,21 @@ async function introduce() {
     : "With their scores: the mean log-probability of a token; 0 would be certain.";
 }
 
+// The other direction, and in it what was just translated: it becomes the text.
+function turn() {
+  choose(1 - chosen);
+  latest++; // an answer under way is of the old direction
+  busy(false);
+  const text = $("answer").hidden ? "" : $("translation").textContent;
+  $("answer").hidden = true;
+  if (!text) return;
+  $("text").value = text;
+  translate(text);
+}
+
 function start() {
   const send = () => translate($("text").value);
+  $("switch").addEventListener("click", turn);
   $("form").addEventListener("submit", (event) => {
     event.preventDefault();
     send();

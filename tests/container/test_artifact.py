@@ -12,7 +12,18 @@ import pytest
 from pydantic import ValidationError
 
 from container import artifact
-from container.artifact import Artifact, Manifest, open_artifact, publish, read_manifest, staging, write_atomically
+from container.artifact import (
+    Artifact,
+    CleanUp,
+    Manifest,
+    OneDirection,
+    Score,
+    open_artifact,
+    publish,
+    read_manifest,
+    staging,
+    write_atomically,
+)
 from container.errors import ArtifactError
 
 MANIFEST = Manifest(source_lang="en", target_lang="es")
@@ -45,6 +56,26 @@ def refusal(path: Path, **how: bool) -> str:
 def rewrite(model: Path, **changes: Any) -> None:
     content = json.loads((model / "manifest.json").read_text())
     (model / "manifest.json").write_text(json.dumps(content | changes))
+
+
+# Directions
+
+
+def test_a_manifest_reads_for_each_direction_of_its_model() -> None:
+    score = {"bleu": Score(value=1.5, signature="s")}
+    back = OneDirection(source_tokens_prefix=("<2en>",), clean_up=CleanUp(non_breaking_prefixes=("Sr",)), scores=score)
+    both = MANIFEST.model_copy(update={"source_tokens_prefix": ("<2es>",), "placeholders": ("x",), "reverse": back})
+    assert Manifest.model_validate_json(both.model_dump_json()) == both
+    there, here = both.directions
+    assert there == both.model_copy(update={"reverse": None})
+    assert (here.source_lang, here.target_lang, here.source_tokens_prefix) == ("es", "en", ("<2en>",))
+    assert (here.clean_up, here.scores, here.placeholders, here.reverse) == (back.clean_up, score, ("x",), None)
+
+
+def test_a_model_of_one_direction_is_written_as_it_always_was(model: Path) -> None:
+    """Without the field that older releases do not know and would refuse."""
+    assert MANIFEST.directions == (MANIFEST,)
+    assert "reverse" not in json.loads((model / "manifest.json").read_text())
 
 
 # Publishing

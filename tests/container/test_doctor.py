@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -28,6 +29,13 @@ def model(tmp_path: Path) -> Path:
         (folder / CTRANSLATE2 / "model.bin").write_text("weights")
         publish(folder, destination, Manifest(source_lang="en", target_lang="es"))
     return destination
+
+
+def test_a_model_of_both_directions_is_called_so(model: Path) -> None:
+    manifest = json.loads((model / "manifest.json").read_text())
+    back = {"source_tokens_prefix": ["<2en>"], "clean_up": {}}
+    (model / "manifest.json").write_text(json.dumps({**manifest, "reverse": back}))
+    assert "en to es and back, ctranslate2" in doctor.model(model).value
 
 
 def run(repo: Path, base: Path) -> subprocess.CompletedProcess[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from container.artifact import Calibration, CleanUp, OneDirection
 from tests.serve.gate import Gate
 from tests.serve.server import Server, start_server
 from tests.serve.tiny_model import write_tiny_model
@@ -27,6 +28,16 @@ def server(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     running.wait_until_ready()
     yield running
     assert running.stop() == 0, running.output()
+
+
+@pytest.fixture(scope="session")
+def both_ways(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like /opt/ml with a model of both directions; it has a confidence in Spanish only. Read only."""
+    folder = tmp_path_factory.mktemp("both ways")
+    back = OneDirection(source_tokens_prefix=("<2en>",), clean_up=CleanUp(non_breaking_prefixes=("Srta",)))
+    calibration = Calibration(good_chrf=60, intercept=1.0, slope=0.5, sentences=100)
+    write_tiny_model(folder / "model", calibration=calibration, reverse=back)
+    return folder
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ class Engine:
     """A `Predictor` that says what it got and waits for leave to go on. A word is a token."""
 
     decoding = Decoding()
-    rules = TextRules()
+    rules = (TextRules(),)
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
@@ -30,7 +30,7 @@ class Engine:
         self.leave = threading.Semaphore(0)
         self.failing: Callable[[list[str]], bool] = lambda texts: False
 
-    def prepare(self, texts: Sequence[str]) -> list[Source]:
+    def prepare(self, texts: Sequence[str], target_lang: str | None = None) -> list[Source]:
         return [Source(tuple(text.split())) for text in texts]
 
     def decode(self, sources: Sequence[Source], options: Options) -> list[Translation]:

@@ -26,13 +26,13 @@ class Upper:
     """Writes in capitals, after the prefix; `lose` says which symbols hypothesis n loses."""
 
     decoding = Decoding(beam_size=2)
-    rules = TextRules(("Mr",), PLACEHOLDERS, room=6, decoding=decoding)
+    rules = (TextRules(("Mr",), PLACEHOLDERS, room=6, decoding=decoding),)
 
     def __init__(self) -> None:
         self.seen: list[str] = []
         self.lose: Callable[[int], str] = lambda rank: ""
 
-    def prepare(self, texts: Sequence[str]) -> list[Source]:
+    def prepare(self, texts: Sequence[str], target_lang: str | None = None) -> list[Source]:
         return [Source(tuple(text.split())) for text in texts]
 
     def decode(self, sources: Sequence[Source], options: Options) -> list[Translation]:

@@ -138,6 +138,37 @@ def test_confidence_is_shown_where_the_model_has_one(
     assert calibrated.all("#hypotheses li small")[0].text.endswith(" %")
 
 
+def test_a_model_of_both_directions_has_a_switch(
+    browser: webdriver.Chrome, page: Page, start: Start, both_ways: Path
+) -> None:
+    assert not page.the("switch").is_displayed()
+    assert "target_lang" not in str(page.translate() and page.the("request").get_attribute("textContent"))
+    server = start(both_ways)
+    server.wait_until_ready()
+
+    def answer(text: str, target: str) -> str:
+        body = {"instances": [text], "parameters": {"target_lang": target, "num_hypotheses": 4}}
+        return " ".join(server.invoke(body).json()["predictions"][0]["translation"].split())
+
+    both = Page(browser, server.url)
+    both.wait(lambda: both.the("switch").is_displayed())
+    assert both.the("title").text == "English to Spanish"
+    spanish = both.translate()
+    assert spanish == answer(TEXT, "es")
+    assert both.the("confidence").is_displayed()
+    both.the("switch").click()  # what was translated is what is read now
+    both.wait(lambda: both.the("translation").text == answer(spanish, "en"))
+    assert both.the("title").text == "Spanish to English"
+    assert both.the("text").get_attribute("value") == spanish
+    assert (both.the("text").get_attribute("lang"), both.the("translation").get_attribute("lang")) == ("es", "en")
+    assert not both.the("confidence").is_displayed()  # the way back has none
+    both.all("#target-words button")[0].click()
+    both.wait(lambda: both.the("words-here").is_displayed())
+    both.the("switch").click()
+    both.wait(lambda: both.the("title").text == "English to Spanish")
+    assert both.complaints() == []
+
+
 def test_the_command_that_is_shown_gives_the_answer_that_is_shown(page: Page, server: Server) -> None:
     page.translate("the dog's house")
     command = str(page.the("request").get_attribute("textContent"))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from container.artifact import CTRANSLATE2, SAVED_MODEL, TOKENIZER, open_artifact, publish, staging
+from container.artifact import CTRANSLATE2, MANIFEST, SAVED_MODEL, TOKENIZER, open_artifact, publish, staging
 from container.errors import ArtifactError, PlatformError, UserError
 from serve.engines import choose_device, load
 from serve.parameters import Parameters
@@ -82,6 +82,22 @@ def test_both_engines_answer_alike(parameters: Parameters, engines: tuple[Predic
     same = sum(_same(a.hypotheses, b.hypotheses) and a.warning == b.warning for a, b in zip(first, second, strict=True))
     assert same >= len(TEXTS) - 1, list(zip(first, second, strict=True))
     assert len({translation.hypotheses[0].text for translation in first}) > 3  # or it would prove little
+
+
+def test_both_engines_translate_back_alike(model: Path, tmp_path: Path) -> None:
+    both = tmp_path / "model"
+    shutil.copytree(model, both)
+    back = {"source_tokens_prefix": ["<2en>"], "clean_up": {}}
+    manifest = json.loads((both / MANIFEST).read_text())
+    (both / MANIFEST).write_text(json.dumps({**manifest, "source_tokens_prefix": ["<2es>"], "reverse": back}))
+    first, second = load(both), load(both, TENSORFLOW)
+    there, here = (
+        [engine.translate(TEXTS, Parameters(target_lang=language, max_length=30)) for engine in (first, second)]
+        for language in ("es", "en")
+    )
+    for ours, theirs in (there, here):
+        assert sum(_same(a.hypotheses, b.hypotheses) for a, b in zip(ours, theirs, strict=True)) >= len(TEXTS) - 1
+    assert not all(_same(a.hypotheses, b.hypotheses) for a, b in zip(there[1], here[1], strict=True))
 
 
 def test_alternatives_are_the_same_words(engines: tuple[Predictor, Predictor]) -> None:

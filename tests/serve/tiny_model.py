@@ -9,7 +9,17 @@ import ctranslate2
 import numpy as np
 import sentencepiece
 
-from container.artifact import CTRANSLATE2, TOKENIZER, Artifact, Calibration, Decoding, Manifest, publish, staging
+from container.artifact import (
+    CTRANSLATE2,
+    TOKENIZER,
+    Artifact,
+    Calibration,
+    Decoding,
+    Manifest,
+    OneDirection,
+    publish,
+    staging,
+)
 from container.text import PLACEHOLDERS, language_tag
 
 D, FFN, SEED = 16, 32, 1
@@ -17,13 +27,20 @@ WORDS = "I you we they see eat buy a the dog cat book house green red big small 
 
 
 def write_tiny_model(
-    destination: Path, decoding: Decoding | None = None, calibration: Calibration | None = None
+    destination: Path,
+    decoding: Decoding | None = None,
+    calibration: Calibration | None = None,
+    reverse: OneDirection | None = None,
 ) -> Artifact:
-    """A whole model directory with random weights: all of the contract, no sense in the output."""
+    """A whole model directory with random weights: all of the contract, no sense in the output.
+
+    reverse: what the manifest says of the way back, for a model of both directions.
+    """
     generator = np.random.default_rng(SEED)
     destination.mkdir(parents=True, exist_ok=True)
     with staging(destination) as folder:
-        tokenizer = _tokenizer(folder / TOKENIZER, generator)
+        tags = [language_tag("es"), *(reverse.source_tokens_prefix if reverse else ())]
+        tokenizer = _tokenizer(folder / TOKENIZER, generator, tags)
         _engine(folder / CTRANSLATE2, tokenizer, generator)
         manifest = Manifest(
             source_lang="en",
@@ -31,12 +48,13 @@ def write_tiny_model(
             source_tokens_prefix=(language_tag("es"),),
             placeholders=PLACEHOLDERS,
             calibration=calibration,
+            reverse=reverse,
             decoding=decoding or Decoding(beam_size=2, max_source_length=64, max_target_length=24),
         )
         return publish(folder, destination, manifest)
 
 
-def _tokenizer(path: Path, generator: np.random.Generator) -> sentencepiece.SentencePieceProcessor:
+def _tokenizer(path: Path, generator: np.random.Generator, tags: list[str]) -> sentencepiece.SentencePieceProcessor:
     sentences = (" ".join(generator.choice(WORDS.split(), size=6)) for _ in range(300))
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
@@ -45,7 +63,7 @@ def _tokenizer(path: Path, generator: np.random.Generator) -> sentencepiece.Sent
         vocab_size=400,
         byte_fallback=True,
         hard_vocab_limit=False,
-        control_symbols=[language_tag("es")],
+        control_symbols=tags,
         user_defined_symbols=list(PLACEHOLDERS),
         minloglevel=2,
     )
