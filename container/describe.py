@@ -34,9 +34,14 @@ METRICS = (
     Metric("validation:loss", "validation_loss", "Minimize"),
     Metric("validation:bleu", "validation_bleu", "Maximize"),
     Metric("validation:chrf", "validation_chrf", "Maximize"),
+    Metric("validation:bleu_reverse", "validation_bleu_reverse"),  # these with direction=both
+    Metric("validation:chrf_reverse", "validation_chrf_reverse"),
     Metric("test:bleu", "test_bleu"),
     Metric("test:chrf", "test_chrf"),
+    Metric("test:bleu_reverse", "test_bleu_reverse"),
+    Metric("test:chrf_reverse", "test_chrf_reverse"),
     Metric("test:calibration_error", "calibration_error"),
+    Metric("test:calibration_error_reverse", "calibration_error_reverse"),
 )
 
 _TEXT_TYPES = ["text/tab-separated-values", "text/csv", "application/jsonlines", "text/plain"]

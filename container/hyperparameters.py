@@ -45,6 +45,7 @@ class Hyperparameters(BaseModel):
     # Languages and text
     source_lang: str = _field("en", "language to translate from: a code such as en", pattern=_LANGUAGE)
     target_lang: str = _field("es", "language to translate into: a code such as es", pattern=_LANGUAGE)
+    direction: Literal["forward", "both"] = _field("forward", "both: one model that translates back as well")
     train_file: str | None = _field(None, "file of the training channel to use; else all", pattern=_FILE)
     nsamples: int = _field(0, "use only so many pairs; 0 uses all", ge=0, le=1_000_000_000)
     max_len: int = _field(100, "longest sentence in subword tokens; longer pairs are dropped", ge=2, le=1024)

@@ -16,6 +16,7 @@ from container.artifact import Artifact
 from container.hyperparameters import Hyperparameters
 from train.batches import Encoded, encode
 from train.corpus import Corpus, placeholder_copies, sentence_key
+from train.direction import directions
 from train.evaluate import TestSet
 from train.prepare import Prepared
 from train.records import Pair
@@ -149,8 +150,9 @@ class PartStatistics:
 
 
 def part_statistics(prepared: Prepared, hp: Hyperparameters) -> list[PartStatistics]:
-    """Of each part. Tokens are those the model sees: with placeholder copies, without pairs beyond `max_len`."""
-    test, _ = encode(prepared.corpus.test, prepared.tokenizer, hp.max_len)
+    """Of each part. Words are the corpus's; tokens those the model sees: in each of its directions, with
+    placeholder copies, without pairs beyond `max_len`."""
+    test, _ = encode(prepared.corpus.test, prepared.tokenizer, hp.max_len, directions(hp))
     encoded: dict[str, Encoded] = {"train": prepared.train, "validation": prepared.validation, "test": test}
     return [
         PartStatistics(
@@ -175,9 +177,9 @@ def left_out(prepared: Prepared, hp: Hyperparameters) -> list[tuple[str, int]]:
     }
     rows = [(reasons.get(name, name), count) for name, count in sorted(corpus.dropped.items())]
     copies = len(placeholder_copies(corpus.train, hp.seed))
-    limit = f"more than max_len={hp.max_len} tokens on a side"
-    rows.append((f"{limit} (train)", len(corpus.train) + copies - len(prepared.train)))
-    rows.append((f"{limit} (validation)", len(corpus.validation) - len(prepared.validation)))
+    limit, ways = f"more than max_len={hp.max_len} tokens on a side", len(directions(hp))
+    rows.append((f"{limit} (train)", len(corpus.train) + copies - len(prepared.train) // ways))
+    rows.append((f"{limit} (validation)", len(corpus.validation) - len(prepared.validation) // ways))
     rows.append(("added: copies with a placeholder for a shared word (train)", copies))
     return rows
 

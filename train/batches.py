@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import sentencepiece
 
+from train.direction import FORWARD, Direction
 from train.pairfile import PairFile, Span
 from train.records import Pair
 from train.tokenizer import PAD, load_tokenizer
@@ -73,18 +74,32 @@ class Batch:
         return int(np.count_nonzero(self.target[:, 1:]))
 
 
-def encode(pairs: Sequence[Pair], tokenizer: sentencepiece.SentencePieceProcessor, max_len: int) -> tuple[Encoded, int]:
-    """Tokenise once. Pairs with a side of more than `max_len` tokens are left out; returns how many were."""
-    sources, targets, too_long = _ids(pairs, tokenizer, max_len)
+def encode(
+    pairs: Sequence[Pair],
+    tokenizer: sentencepiece.SentencePieceProcessor,
+    max_len: int,
+    directions: Sequence[Direction] = (FORWARD,),
+) -> tuple[Encoded, int]:
+    """Tokenise once: all pairs in the first direction, then all in the next.
+
+    Pairs with a side of more than `max_len` tokens, the tag not counted, are left out; returns how many were.
+    """
+    sources: list[list[int]] = []
+    targets: list[list[int]] = []
+    for direction in directions:
+        read, written = _ids(direction.of(pairs), direction.tag, tokenizer, max_len)
+        sources += read
+        targets += written
     source, source_lengths = _flatten(sources)
     target, target_lengths = _flatten(targets)
-    return Encoded(source, np.cumsum(source_lengths), target, np.cumsum(target_lengths)), too_long
+    encoded = Encoded(source, np.cumsum(source_lengths), target, np.cumsum(target_lengths))
+    return encoded, len(pairs) - len(encoded) // len(directions)
 
 
 def _ids(
-    pairs: Sequence[Pair], tokenizer: sentencepiece.SentencePieceProcessor, max_len: int
-) -> tuple[list[list[int]], list[list[int]], int]:
-    """The ids of each side of the pairs that are not too long, and how many are."""
+    pairs: Sequence[Pair], tag: Sequence[str], tokenizer: sentencepiece.SentencePieceProcessor, max_len: int
+) -> tuple[list[list[int]], list[list[int]]]:
+    """The ids of each side of the pairs that are not too long, the tag's in front of the source."""
     sources = tokenizer.encode([pair.source for pair in pairs], add_eos=True)
     targets = tokenizer.encode([pair.target for pair in pairs], add_bos=True, add_eos=True)
     kept = [
@@ -92,7 +107,8 @@ def _ids(
         for source, target in zip(sources, targets, strict=True)
         if len(source) - 1 <= max_len and len(target) - 2 <= max_len
     ]
-    return [source for source, _ in kept], [target for _, target in kept], len(pairs) - len(kept)
+    front = [tokenizer.piece_to_id(piece) for piece in tag]
+    return [[*front, *source] if front else source for source, _ in kept], [target for _, target in kept]
 
 
 @dataclass(frozen=True)
@@ -107,10 +123,15 @@ class EncodedSpan:
 
 
 def encode_files(
-    files: Sequence[PairFile], tokenizer: Path, max_len: int, workers: Workers, folder: Path
+    files: Sequence[PairFile],
+    tokenizer: Path,
+    max_len: int,
+    workers: Workers,
+    folder: Path,
+    directions: Sequence[Direction] = (FORWARD,),
 ) -> tuple[Encoded, int]:
     """`encode` for pairs on disk: all cores tokenise, and the ids lie in files in `folder`, mapped into memory."""
-    spans = chain.from_iterable(file.spans(PAIRS_A_TASK) for file in files)
+    spans = ((span, direction) for direction in directions for file in files for span in file.spans(PAIRS_A_TASK))
     paths = {side: folder / f"{side}.ids" for side in ("source", "target")}
     source_lengths, target_lengths, too_long = [], [], 0
     with paths["source"].open("wb") as source, paths["target"].open("wb") as target:
@@ -125,14 +146,17 @@ def encode_files(
         side: np.memmap(path, ids, "r") if path.stat().st_size else np.empty(0, ids) for side, path in paths.items()
     }
     ends = [np.cumsum(np.concatenate(lengths), dtype=np.int64) for lengths in (source_lengths, target_lengths)]
-    return Encoded(np.asarray(maps["source"]), ends[0], np.asarray(maps["target"]), ends[1]), too_long
+    encoded_files = Encoded(np.asarray(maps["source"]), ends[0], np.asarray(maps["target"]), ends[1])
+    return encoded_files, too_long // len(directions)
 
 
-def _encode_span(span: Span, *, tokenizer: Path, max_len: int) -> EncodedSpan:
+def _encode_span(task: tuple[Span, Direction], *, tokenizer: Path, max_len: int) -> EncodedSpan:
+    span, direction = task
     processor = _loaded(tokenizer)
     ids = np.uint16 if processor.get_piece_size() <= 1 << 16 else np.int32
-    source, target, too_long = _ids(span.pairs(), processor, max_len)
-    return EncodedSpan(*_flatten(source, ids), *_flatten(target, ids), too_long)
+    pairs = direction.of(span.pairs())
+    source, target = _ids(pairs, direction.tag, processor, max_len)
+    return EncodedSpan(*_flatten(source, ids), *_flatten(target, ids), len(pairs) - len(source))
 
 
 _loaded = lru_cache(maxsize=1)(load_tokenizer)  # once in each worker

@@ -25,7 +25,8 @@ import sentencepiece
 from container.artifact import READABLE, Artifact, Calibration, Decoding, Score, mean_log_probability, open_artifact
 from container.hyperparameters import Hyperparameters
 from container.text import clean
-from train.corpus import clean_pairs, split
+from train.corpus import Corpus, clean_pairs, split
+from train.direction import directions
 from train.evaluate import TOKENS_A_BATCH, TestSet, make_test_set
 from train.tokenizer import load_tokenizer
 
@@ -152,30 +153,32 @@ def main() -> None:
     given = parser.parse_args()
     model = open_artifact(given.model)
     tokenizer = load_tokenizer(model.tokenizer)
-    validation, test = _held_out(model, given.corpus)
-    decoding, prefix = model.manifest.decoding, model.manifest.source_tokens_prefix
-    calibration = calibrate(model.ctranslate2, tokenizer, validation, decoding, prefix)
-    if calibration is None:
-        raise SystemExit("The validation part is too small, or all good or all bad: there is nothing to learn.")
-    judged = judge(model.ctranslate2, tokenizer, test, decoding, prefix)
-    confidences = np.array([calibration.confidence(each) for each in judged.log_probabilities])
-    print(f"{calibration.model_dump_json()}\n\n| test sentences | mean confidence | good |\n|---|---|---|")
-    for count, confidence, share in reliability(confidences, judged.good):
-        print(f"| {count} | {confidence:.3f} | {share:.3f} |")
-    score = error_on(calibration, judged)
-    print(f"\nExpected calibration error {score.value:.3f} ({score.signature})")
-
-
-def _held_out(model: Artifact, path: Path) -> tuple[TestSet, TestSet]:
-    """The validation and test parts of a TSV corpus, split as the model's own settings say."""
     hp = Hyperparameters.model_validate(
         {name: value for name, value in model.manifest.hyperparameters.items() if name in Hyperparameters.model_fields}
     )
+    corpus, decoding = _split(model, hp, given.corpus), model.manifest.decoding
+    for direction, manifest in zip(directions(hp), model.manifest.directions, strict=True):
+        prefix = manifest.source_tokens_prefix
+        validation = make_test_set(direction.of(corpus.validation), SOURCES)
+        test = make_test_set(direction.of(corpus.test), SOURCES)
+        calibration = calibrate(model.ctranslate2, tokenizer, validation, decoding, prefix)
+        if calibration is None:
+            raise SystemExit("The validation part is too small, or all good or all bad: there is nothing to learn.")
+        judged = judge(model.ctranslate2, tokenizer, test, decoding, prefix)
+        confidences = np.array([calibration.confidence(each) for each in judged.log_probabilities])
+        print(f"{calibration.model_dump_json()}\n\n| test sentences | mean confidence | good |\n|---|---|---|")
+        for count, confidence, share in reliability(confidences, judged.good):
+            print(f"| {count} | {confidence:.3f} | {share:.3f} |")
+        score = error_on(calibration, judged)
+        print(f"\nExpected calibration error {score.value:.3f} ({score.signature})")
+
+
+def _split(model: Artifact, hp: Hyperparameters, path: Path) -> Corpus:
+    """The parts of a TSV corpus, split as the model's own settings say."""
     rows = (line.rstrip("\r\n").split("\t")[:2] for line in path.open(encoding="utf-8"))
     cleaned = partial(clean, clean_dots=hp.clean_dots, prefixes=model.manifest.clean_up.non_breaking_prefixes)
     pairs, _ = clean_pairs(((source, target) for source, target in rows), cleaned, cleaned)
-    corpus = split(pairs, validation_fraction=hp.validation_fraction, test_fraction=hp.test_fraction)
-    return make_test_set(corpus.validation, SOURCES), make_test_set(corpus.test, SOURCES)
+    return split(pairs, validation_fraction=hp.validation_fraction, test_fraction=hp.test_fraction)
 
 
 if __name__ == "__main__":

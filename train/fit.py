@@ -15,6 +15,7 @@ from container.errors import HyperparameterError
 from container.hyperparameters import Hyperparameters
 from train.batches import Cursor
 from train.checkpoints import Checkpoint, digest_of, save_checkpoint
+from train.direction import Direction, directions
 from train.evaluate import TestSet, make_test_set, score, translate
 from train.export import export_ctranslate2
 from train.incremental import Initial, refuse_other_shape
@@ -138,8 +139,9 @@ def run_identity(prepared: Prepared, hp: Hyperparameters) -> dict[str, Any]:
 
 def refuse_other_run(checkpoint: Checkpoint, identity: dict[str, Any]) -> None:
     """`HyperparameterError` that names each difference between the checkpoint's run and this one."""
-    before = {"framework": "tensorflow", **checkpoint.run["hyperparameters"]}  # older ones know of no other
-    now = {"framework": "tensorflow", **identity["hyperparameters"]}
+    only = {"framework": "tensorflow", "direction": "forward"}  # older checkpoints know of no other
+    before = {**only, **checkpoint.run["hyperparameters"]}
+    now = {**only, **identity["hyperparameters"]}
     differences = [
         f"{name} was {before.get(name)!r} and is {now.get(name)!r}"
         for name in sorted(before.keys() | now.keys())
@@ -174,7 +176,10 @@ def _size(state: State) -> int:
 
 
 class _Watcher:
-    """Validation at an epoch's end: loss in float32, BLEU and chrF of greedy translations by the export."""
+    """Validation at an epoch's end: loss in float32, BLEU and chrF of greedy translations by the export.
+
+    The loss is of all directions together, as the training loss is; each direction has scores of its own.
+    """
 
     def __init__(
         self,
@@ -186,7 +191,10 @@ class _Watcher:
     ) -> None:
         self.evaluator = evaluator
         self._prepared, self._hp, self._config, self._progress = prepared, hp, config, progress
-        self._sentences: TestSet = make_test_set(prepared.corpus.validation, VALIDATION_SOURCES)
+        self._sentences: dict[Direction, TestSet] = {
+            direction: make_test_set(direction.of(prepared.corpus.validation), VALIDATION_SOURCES)
+            for direction in directions(hp)
+        }
 
     def validate(self, state: State, result: StepResult) -> None:
         if not len(self._prepared.validation):
@@ -197,22 +205,20 @@ class _Watcher:
         with tempfile.TemporaryDirectory() as folder:
             tokenizer = self._prepared.tokenizer
             export_ctranslate2(weights, self._config, tokenizer, Path(folder), quantization=self._hp.quantization)
-            hypotheses = translate(
-                Path(folder),
-                tokenizer,
-                self._sentences.sources,
-                beam_size=1,
-                length_penalty=1.0,
-                max_length=self._hp.max_len + 1,
-            )
-        scores = score(hypotheses, self._sentences)
-        self._progress.metrics(
-            epoch=result.cursor.epoch,
-            step=result.cursor.step,
-            validation_loss=loss,
-            validation_bleu=scores["bleu"].value,
-            validation_chrf=scores["chrf"].value,
-        )
+            scores: dict[str, float] = {}
+            for direction, sentences in self._sentences.items():
+                hypotheses = translate(
+                    Path(folder),
+                    tokenizer,
+                    sentences.sources,
+                    beam_size=1,
+                    length_penalty=1.0,
+                    max_length=self._hp.max_len + 1,
+                    prefix=direction.tag,
+                )
+                found = score(hypotheses, sentences)
+                scores |= {f"validation_{name}{direction.suffix}": found[name].value for name in ("bleu", "chrf")}
+        self._progress.metrics(epoch=result.cursor.epoch, step=result.cursor.step, validation_loss=loss, **scores)
         self._progress.restart_clock()
 
 

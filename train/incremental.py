@@ -30,7 +30,7 @@ class Initial:
 
 
 def read_initial(channel: Channel, hp: Hyperparameters, scratch: Path) -> Initial:
-    """The model in `channel`; an archive is unpacked into `scratch`. Another language pair is refused by name."""
+    """The model in `channel`; an archive is unpacked into `scratch`. Others by language or direction are refused."""
     artifact = _open(channel, scratch)
     manifest = artifact.manifest
     wanted, found = (hp.source_lang, hp.target_lang), (manifest.source_lang, manifest.target_lang)
@@ -38,6 +38,12 @@ def read_initial(channel: Channel, hp: Hyperparameters, scratch: Path) -> Initia
         raise ChannelError(
             f"The model in channel {channel.name!r} translates from {found[0]} to {found[1]}, this job from "
             f"{wanted[0]} to {wanted[1]}: set source_lang and target_lang, or drop the channel."
+        )
+    direction = "both" if manifest.reverse else "forward"
+    if hp.direction != direction:
+        raise ChannelError(
+            f"The model in channel {channel.name!r} was trained with direction={direction}, this job has "
+            f"direction={hp.direction}: set direction={direction}, or drop the channel."
         )
     if "weights.safetensors" not in manifest.files:
         raise ChannelError(

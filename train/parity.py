@@ -11,6 +11,7 @@ import sentencepiece
 
 from container.hyperparameters import Hyperparameters
 from train.batches import collate, encode
+from train.direction import directions
 from train.export import PARITY_SENTENCES, check_parity, ctranslate2_log_probs
 from train.fit import Fitted
 from train.prepare import Prepared
@@ -31,12 +32,16 @@ class Reference:
 
 
 def make_reference(prepared: Prepared, fitted: Fitted, hp: Hyperparameters) -> Reference:
-    """Held-out pairs where there are some; training pairs where there are none, or none of `max_len`."""
-    corpus = prepared.corpus
-    pairs = (corpus.test + corpus.validation or corpus.train)[:PARITY_SENTENCES]
-    encoded, too_long = encode(pairs, prepared.tokenizer, hp.max_len)
+    """Held-out pairs where there are some; training pairs where there are none, or none of `max_len`.
+
+    Of a model of both directions half of them are read each way.
+    """
+    corpus, ways = prepared.corpus, directions(hp)
+    count = PARITY_SENTENCES // len(ways)
+    pairs = (corpus.test + corpus.validation or corpus.train)[:count]
+    encoded, too_long = encode(pairs, prepared.tokenizer, hp.max_len, ways)
     if too_long == len(pairs):  # held-out pairs are not cut at max_len as the training pairs are
-        encoded, _ = encode(corpus.train[:PARITY_SENTENCES], prepared.tokenizer, hp.max_len)
+        encoded, _ = encode(corpus.train[:count], prepared.tokenizer, hp.max_len, ways)
     fitted.evaluator.load(fitted.weights)
     reference = Reference([], [], [])
     for start in range(0, len(encoded), 32):

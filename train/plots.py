@@ -47,6 +47,7 @@ NOTHING = dict.fromkeys(("Date", "Creator", "Format", "Type"))  # no metadata: i
 PANELS = {
     "loss, nats a target token": (("train_loss", "train", BLUE), ("validation_loss", "validation", ORANGE)),
     "validation, greedy": (("validation_bleu", "BLEU", BLUE), ("validation_chrf", "chrF", GREEN)),
+    "the same of the way back": (("validation_bleu_reverse", "BLEU", BLUE), ("validation_chrf_reverse", "chrF", GREEN)),
     "speed, target tokens a second": (("tokens_per_second", "", BLUE),),
     "learning rate": (("learning_rate", "", BLUE),),
 }
@@ -83,8 +84,8 @@ def curve(history: History, key: str) -> tuple[list[float], list[float]]:
     return [step for step, _ in points], [value for _, value in points]
 
 
-def scores_by_length(buckets: Sequence[Bucket]) -> str:
-    """A bar of BLEU for each bucket of source lengths."""
+def scores_by_length(buckets: Sequence[Bucket], name: str = "bleu_by_length") -> str:
+    """A bar of BLEU for each bucket of source lengths; `name` is the plot's in the page."""
 
     def draw(figure: Figure) -> None:
         axes: Axes = figure.add_subplot(title="BLEU", xlabel="words in the source (sentences)")
@@ -94,7 +95,7 @@ def scores_by_length(buckets: Sequence[Bucket]) -> str:
         axes.margins(y=0.15)
         axes.grid(visible=False, axis="x")
 
-    return _svg("bleu_by_length", 9.0, 2.6, draw)
+    return _svg(name, 9.0, 2.6, draw)
 
 
 def length_histograms(parts: Sequence[PartStatistics]) -> str:

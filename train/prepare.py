@@ -27,6 +27,7 @@ from container.paths import Paths
 from container.text import clean, default_prefixes, load_prefixes
 from train.batches import Encoded, encode, encode_files
 from train.corpus import Corpus, clean_pairs, placeholder_copies, sample, split
+from train.direction import Direction, directions
 from train.large_corpus import clean_to_disk, split_on_disk
 from train.pairfile import PairFile
 from train.records import Pair, read_pairs
@@ -51,7 +52,10 @@ class Prefixes:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything the loop needs: in memory, or for a large corpus in files of the scratch folder."""
+    """Everything the loop needs: in memory, or for a large corpus in files of the scratch folder.
+
+    `train` and `validation` hold their pairs in each of the job's `train.direction.directions`.
+    """
 
     corpus: Corpus
     prefixes: Prefixes
@@ -105,17 +109,18 @@ def prepare(
         )
         copies = placeholder_copies(corpus.train, hp.seed)
         tokenizer = _tokenizer(hp, chain(corpus.train, copies), tokenizer_path, peers, say)
+        ways = directions(hp)
         if workers is None or not isinstance(corpus.train, PairFile):
-            train, too_long = encode([*corpus.train, *copies], tokenizer, hp.max_len)
+            train, too_long = encode([*corpus.train, *copies], tokenizer, hp.max_len, ways)
         else:
             files = [corpus.train, PairFile.write(scratch / "copies.tsv", copies)]
-            train, too_long = encode_files(files, tokenizer_path, hp.max_len, workers, scratch)
-    validation, _ = encode(corpus.validation, tokenizer, hp.max_len)
+            train, too_long = encode_files(files, tokenizer_path, hp.max_len, workers, scratch, ways)
+    validation, _ = encode(corpus.validation, tokenizer, hp.max_len, ways)
     if not len(train):
         raise ChannelError(f"Every pair is longer than max_len={hp.max_len} tokens: give a larger max_len.")
     say(
         f"{len(train.source)} source and {len(train.target)} target tokens in {len(train)} pairs, placeholder copies "
-        f"included; {too_long} pairs longer than max_len={hp.max_len} left out"
+        f"{_included(ways)}; {too_long} pairs longer than max_len={hp.max_len} left out"
     )
     return Prepared(corpus, prefixes, tokenizer, tokenizer_path, train, validation)
 
@@ -268,6 +273,10 @@ def _tokenizer(
     if not peers.cluster.is_chief:
         write_atomically(path, chiefs)
     return load_tokenizer(path)
+
+
+def _included(ways: Sequence[Direction]) -> str:
+    return "and both directions included" if len(ways) > 1 else "included"
 
 
 def _in_words(dropped: dict[str, int]) -> str:

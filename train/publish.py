@@ -14,12 +14,13 @@ from pathlib import Path
 from safetensors.numpy import save
 
 from container import artifact
-from container.artifact import CleanUp, Decoding, Manifest, Score, write_atomically
+from container.artifact import Calibration, CleanUp, Decoding, Manifest, OneDirection, Score, write_atomically
 from container.hyperparameters import Hyperparameters
 from container.paths import Paths
 from container.text import PLACEHOLDERS
 from train.analysis import Translations
 from train.calibration import calibrate, error_on, judge
+from train.direction import Direction, directions
 from train.evaluate import TestSet, make_test_set, score, translate
 from train.export import export_ctranslate2
 from train.fit import Fitted
@@ -66,15 +67,16 @@ def publish(
         (folder / artifact.WEIGHTS).write_bytes(
             save(fitted.weights, metadata={"config": json.dumps(asdict(fitted.config))})
         )
-        test_set = make_test_set(prepared.corpus.test, HURRIED_SOURCES if stop.is_set() else TEST_SOURCES)
-        scores, translations = _scores(prepared, hp, folder / artifact.CTRANSLATE2, float32, test_set, progress, stop)
-        manifest = _manifest(prepared, fitted, hp, scores, parity, stopped=stopped_early)
-        calibrated = _calibrated(manifest, prepared, folder / artifact.CTRANSLATE2, progress, stop)
-        published = artifact.publish(folder, paths.model, calibrated)
+        model = folder / artifact.CTRANSLATE2
+        ways = [_measured(direction, prepared, hp, model, float32, progress, stop) for direction in directions(hp)]
+        manifest = _manifest(prepared, fitted, hp, [way for way, _ in ways], parity, stopped=stopped_early)
+        published = artifact.publish(folder, paths.model, manifest)
     paths.output_data.mkdir(parents=True, exist_ok=True)
-    metrics = {"history": progress.history, "scores": calibrated.model_dump(mode="json")["scores"]}
+    metrics = {"history": progress.history, "scores": manifest.model_dump(mode="json")["scores"]}
+    if manifest.reverse:
+        metrics["reverse_scores"] = manifest.reverse.model_dump(mode="json")["scores"]
     write_atomically(paths.output_data / "metrics.json", json.dumps(metrics, indent=1).encode())
-    job = FinishedJob(published, prepared, hp, progress.history, translations)
+    job = FinishedJob(published, prepared, hp, progress.history, *(translations for _, translations in ways))
     progress.say(f"the report stands in {write_report(paths.output_data, job, hurried=stop.is_set())}")
     return published
 
@@ -92,17 +94,38 @@ def _export_saved_model(
     )
 
 
-def _scores(
+def _measured(
+    direction: Direction,
     prepared: Prepared,
     hp: Hyperparameters,
     model: Path,
     float32: Path,
-    test_set: TestSet,
+    progress: Progress,
+    stop: threading.Event,
+) -> tuple[OneDirection, Translations | None]:
+    """One direction of the exports in `model` and `float32`, scored; its translations of the test part, if any."""
+    scores, translations = _scores(direction, prepared, hp, model, float32, progress, stop)
+    calibration, error = _calibration(direction, prepared, hp, model, progress, stop)
+    prefixes = prepared.prefixes.target if direction.backwards else prepared.prefixes.source
+    clean_up = CleanUp(clean_dots=hp.clean_dots, non_breaking_prefixes=prefixes)
+    return OneDirection(
+        source_tokens_prefix=direction.tag, clean_up=clean_up, calibration=calibration, scores={**scores, **error}
+    ), translations
+
+
+def _scores(
+    direction: Direction,
+    prepared: Prepared,
+    hp: Hyperparameters,
+    model: Path,
+    float32: Path,
     progress: Progress,
     stop: threading.Event,
 ) -> tuple[dict[str, Score], Translations | None]:
+    test = direction.of(prepared.corpus.test)
+    test_set = make_test_set(test, HURRIED_SOURCES if stop.is_set() else TEST_SOURCES)
     if not test_set.sources:
-        progress.say("there is no test part, so nothing is scored")
+        progress.say(f"there is no test part, so nothing is scored{direction.aside}")
         return {}, None
 
     def translations_of(folder: Path, sentences: TestSet) -> Translations:
@@ -115,6 +138,7 @@ def _scores(
             length_penalty=hp.length_penalty,
             max_length=hp.max_len + 1,
             threads=os.cpu_count() or 1,
+            prefix=direction.tag,
         )
         return Translations(sentences, hypotheses, time.monotonic() - began)
 
@@ -123,58 +147,69 @@ def _scores(
 
     translations = translations_of(model, test_set)
     scores = score(translations.hypotheses, test_set)
-    progress.metrics(test_bleu=scores["bleu"].value, test_chrf=scores["chrf"].value)
+    progress.metrics(**{f"test_{name}{direction.suffix}": scores[name].value for name in ("bleu", "chrf")})
     if hp.quantization != "float32" and not stop.is_set():
-        few = make_test_set(prepared.corpus.test, COMPARED_SOURCES)
+        few = make_test_set(test, COMPARED_SOURCES)
         lost = bleu_of(float32, few) - bleu_of(model, few)
         progress.say(
             f"{hp.quantization} against float32: {round(-lost, 2) + 0:+.2f} BLEU on {len(few.sources)} test sentences"
+            f"{direction.aside}"
         )
         scores["bleu_lost_by_quantization"] = Score(value=round(lost, 2), signature=scores["bleu"].signature)
     return scores, translations
 
 
-def _calibrated(
-    manifest: Manifest, prepared: Prepared, model: Path, progress: Progress, stop: threading.Event
-) -> Manifest:
-    """The manifest with what a confidence is made of, and its error on the test part where there is one."""
+def _calibration(
+    direction: Direction,
+    prepared: Prepared,
+    hp: Hyperparameters,
+    model: Path,
+    progress: Progress,
+    stop: threading.Event,
+) -> tuple[Calibration | None, dict[str, Score]]:
+    """What a confidence is made of, and its error on the test part where there is one."""
 
     def part(pairs: Sequence[Pair]) -> TestSet:
-        return make_test_set(pairs, HURRIED_SOURCES if stop.is_set() else TEST_SOURCES)
+        return make_test_set(direction.of(pairs), HURRIED_SOURCES if stop.is_set() else TEST_SOURCES)
 
-    calibration = calibrate(model, prepared.tokenizer, part(prepared.corpus.validation), manifest.decoding)
+    corpus, decoding = prepared.corpus, _decoding(hp)
+    calibration = calibrate(model, prepared.tokenizer, part(corpus.validation), decoding, direction.tag)
     if calibration is None:
-        progress.say("the validation part is too small, or all good or all bad: no confidence can be learnt from it")
-        return manifest
-    scores = dict(manifest.scores)
-    if prepared.corpus.test:
-        judged = judge(model, prepared.tokenizer, part(prepared.corpus.test), manifest.decoding)
-        scores["calibration_error"] = error_on(calibration, judged)
-        progress.metrics(calibration_error=scores["calibration_error"].value)
-    return manifest.model_copy(update={"calibration": calibration, "scores": scores})
+        why = "the validation part is too small, or all good or all bad"
+        progress.say(f"{why}: no confidence can be learnt from it{direction.aside}")
+        return None, {}
+    if not corpus.test:
+        return calibration, {}
+    error = error_on(calibration, judge(model, prepared.tokenizer, part(corpus.test), decoding, direction.tag))
+    progress.metrics(**{f"calibration_error{direction.suffix}": error.value})
+    return calibration, {"calibration_error": error}
+
+
+def _decoding(hp: Hyperparameters) -> Decoding:
+    return Decoding(
+        beam_size=hp.beam_size,
+        length_penalty=hp.length_penalty,
+        max_source_length=hp.max_len,
+        max_target_length=2 * hp.max_len,
+    )
 
 
 def _manifest(
     prepared: Prepared,
     fitted: Fitted,
     hp: Hyperparameters,
-    scores: dict[str, Score],
+    ways: Sequence[OneDirection],
     parity: float,
     *,
     stopped: bool,
 ) -> Manifest:
     corpus = prepared.corpus
+    forward, *back = ways
     return Manifest(
         source_lang=hp.source_lang,
         target_lang=hp.target_lang,
         placeholders=PLACEHOLDERS,
-        decoding=Decoding(
-            beam_size=hp.beam_size,
-            length_penalty=hp.length_penalty,
-            max_source_length=hp.max_len,
-            max_target_length=2 * hp.max_len,
-        ),
-        clean_up=CleanUp(clean_dots=hp.clean_dots, non_breaking_prefixes=prepared.prefixes.source),
+        decoding=_decoding(hp),
         hyperparameters=hp.model_dump(mode="json"),
         corpus={
             "fingerprint": corpus.fingerprint,
@@ -183,7 +218,7 @@ def _manifest(
             "test_pairs": len(corpus.test),
             "left_out": corpus.dropped,
         },
-        scores=scores,
+        reverse=back[0] if back else None,
         training={
             "updates": fitted.cursor.step,
             "epochs": fitted.cursor.epoch,
@@ -192,4 +227,5 @@ def _manifest(
             "stopped_early": stopped,
             "parity": parity,
         },
+        **dict(forward),
     )

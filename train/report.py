@@ -6,7 +6,7 @@ One file without scripts and without anything to load; the plots also stand besi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from string import Template
@@ -43,13 +43,24 @@ History = Sequence[Mapping[str, float]]
 
 @dataclass(frozen=True)
 class FinishedJob:
-    """A job whose model is published: the model, what it learnt from, and what was seen on the way."""
+    """A job whose model is published: the model, what it learnt from, and what was seen on the way.
+
+    reverse: the translations of the way back, by a model of both directions.
+    """
 
     model: Artifact
     prepared: Prepared
     hp: Hyperparameters
     history: History
     translations: Translations | None  # none when the corpus has no test part
+    reverse: Translations | None = None
+
+    @property
+    def ways(self) -> list[FinishedJob]:
+        """The job as it would be with each direction of its model alone."""
+        models = [replace(self.model, manifest=manifest) for manifest in self.model.manifest.directions]
+        both = zip(models, (self.translations, self.reverse), strict=False)
+        return [replace(self, model=model, translations=translations, reverse=None) for model, translations in both]
 
 
 def write_report(folder: Path, job: FinishedJob, *, hurried: bool) -> Path:
@@ -61,9 +72,12 @@ def write_report(folder: Path, job: FinishedJob, *, hurried: bool) -> Path:
     from train import plots  # matplotlib takes a second to import, so only now
 
     drawn = {"curves": plots.learning_curves(job.history)}
-    buckets = bleu_by_length(job.translations) if job.translations else []
-    if buckets:
-        drawn["bleu_by_length"] = plots.scores_by_length(buckets)
+    lengths = []
+    for name, way in zip(("bleu_by_length", "bleu_by_length_reverse"), job.ways, strict=False):
+        if way.translations:
+            buckets = bleu_by_length(way.translations)
+            drawn[name] = plot = plots.scores_by_length(buckets, name)
+            lengths.append(_by_length(way, buckets, plot))
     statistics = [] if hurried else part_statistics(job.prepared, job.hp)
     if statistics:
         drawn["lengths"] = plots.length_histograms(statistics)
@@ -71,9 +85,10 @@ def write_report(folder: Path, job: FinishedJob, *, hurried: bool) -> Path:
         [
             _summary(job),
             _learning(job, drawn["curves"]),
-            _by_length(buckets, drawn.get("bleu_by_length")),
-            _examples(job.translations),
-            *([] if hurried else [_attention(job), _split(job), _corpus(job, statistics, drawn["lengths"])]),
+            *lengths,
+            *map(_examples, job.ways),
+            *([] if hurried else map(_attention, job.ways)),
+            *([] if hurried else [_split(job), _corpus(job, statistics, drawn["lengths"])]),
             _speed(job),
             _settings(job),
         ]
@@ -88,16 +103,26 @@ def write_report(folder: Path, job: FinishedJob, *, hurried: bool) -> Path:
 
 
 def _title(job: FinishedJob) -> str:
-    return f"Translation model {job.model.manifest.source_lang} → {job.model.manifest.target_lang}"
+    return f"Translation model {_languages(job)}"
+
+
+def _languages(job: FinishedJob) -> str:
+    manifest = job.model.manifest
+    return f"{manifest.source_lang} {'⇄' if manifest.reverse else '→'} {manifest.target_lang}"
+
+
+def _of(way: FinishedJob) -> str:
+    """Behind a heading, of which direction the section is; nothing where the model has one only."""
+    return f", {_languages(way)}" if way.hp.direction == "both" else ""
 
 
 def _summary(job: FinishedJob) -> Html:
-    manifest, training = job.model.manifest, job.model.manifest.training
-    corpus = job.prepared.corpus
-    intervals = confidence(job.translations) if job.translations else {}
+    training, corpus = job.model.manifest.training, job.prepared.corpus
+    intervals = [confidence(way.translations) if way.translations else {} for way in job.ways]
     cards = [
-        (f"{manifest.scores[name].value:.1f} ± {half:.1f}", f"{title} on the test part")
-        for (name, half), title in zip(intervals.items(), ("BLEU", "chrF"), strict=False)
+        (f"{way.model.manifest.scores[name].value:.1f} ± {half:.1f}", f"{title} on the test part{_of(way)}")
+        for way, halves in zip(job.ways, intervals, strict=True)
+        for (name, half), title in zip(halves.items(), ("BLEU", "chrF"), strict=False)
     ]
     cards += [
         (f"{len(corpus.train):,}", "pairs to learn from"),
@@ -110,7 +135,7 @@ def _summary(job: FinishedJob) -> Html:
             paragraph(STOPPED) if training["stopped_early"] else "",
             Html(f'<ul class="scores">\n{items}\n</ul>'),
             facts(_summary_facts(job)),
-            _score_table(job, intervals),
+            *map(_score_table, job.ways, intervals),
         ]
     )
 
@@ -122,7 +147,7 @@ def _summary_facts(job: FinishedJob) -> list[tuple[str, Cell]]:
     layers = f"{hp.encoder_layers or hp.n_layers} + {hp.decoder_layers or hp.n_layers} layers"
     size = sum((job.model.path / name).stat().st_size for name in manifest.files if name.startswith("ctranslate2/"))
     return [
-        ("languages", f"{manifest.source_lang} → {manifest.target_lang}"),
+        ("languages", _languages(job)),
         ("corpus", f"{train} pairs to train on, {validation} to validate, {test} to test"),
         ("corpus fingerprint", Html(f"<code>{text(manifest.corpus['fingerprint'])}</code>")),
         ("model", f"Transformer, {layers}, width {hp.d_model}, {hp.n_heads} heads, feed-forward {hp.ffn_dim}"),
@@ -152,7 +177,8 @@ def _score_table(job: FinishedJob, intervals: Mapping[str, float]) -> Html:
         )
     if not rows or not job.translations:
         return paragraph("The corpus has no test part, so nothing is scored.")
-    scored = f"Scored on {len(job.translations.hypotheses):,} different test sentences, detokenised and cased."
+    count = f"{len(job.translations.hypotheses):,}"
+    scored = f"Scored on {count} different test sentences{_of(job)}, detokenised and cased."
     return join([table(("score", "value", "95 % interval", "sacreBLEU signature"), rows), paragraph(scored)])
 
 
@@ -164,43 +190,38 @@ def _learning(job: FinishedJob, curves: str | None) -> Html:
         note = "This start of the job made too few updates for a line of metrics, so there is nothing to draw."
     elif steps[0] > job.hp.log_every:
         note = f"The curves begin at update {steps[0]:,}, where the job was resumed; its log has the lines before."
-    rows = [
-        (
-            int(line["epoch"]),
-            int(line["step"]),
-            f"{line['validation_loss']:.3f}",
-            line["validation_bleu"],
-            line["validation_chrf"],
-        )
+    names = {"validation_bleu": "BLEU", "validation_chrf": "chrF"}
+    if job.hp.direction == "both":
+        names |= {"validation_bleu_reverse": "BLEU back", "validation_chrf_reverse": "chrF back"}
+    rows: list[Sequence[Cell]] = [
+        (int(line["epoch"]), int(line["step"]), f"{line['validation_loss']:.3f}", *(line[name] for name in names))
         for line in validations
     ]
     return section(
         "How it learnt",
         paragraph(note) if note else "",
         figure(curves, "Loss in training and validation, validation scores, speed and learning rate, by update."),
-        details("Validation, epoch by epoch", table(("epoch", "update", "validation loss", "BLEU", "chrF"), rows))
+        details("Validation, epoch by epoch", table(("epoch", "update", "validation loss", *names.values()), rows))
         if rows
         else "",
     )
 
 
-def _by_length(buckets: Sequence[Bucket], plot: str | None) -> Html:
-    if not buckets:
-        return Html("")
+def _by_length(way: FinishedJob, buckets: Sequence[Bucket], plot: str) -> Html:
     numbers = "; ".join(f"{bucket.words} words: {bucket.bleu:.1f}" for bucket in buckets)
     return section(
-        "Short and long sentences",
+        f"Short and long sentences{_of(way)}",
         figure(plot, "BLEU of the test sentences by the number of words in the source.", f"{numbers}."),
     )
 
 
-def _examples(translations: Translations | None) -> Html:
-    if translations is None:
+def _examples(way: FinishedJob) -> Html:
+    if way.translations is None:
         return Html("")
-    best, worst = best_and_worst(translations)
+    best, worst = best_and_worst(way.translations)
     head = ("chrF", "source", "reference", "translation")
     return section(
-        "The worst and the best translations",
+        f"The worst and the best translations{_of(way)}",
         paragraph("Test sentences by chrF against the closest reference; of equal ones, the longest."),
         Html(f"<h3>The worst {len(worst)}</h3>"),
         table(head, map(_example, worst), "sentences"),
@@ -216,17 +237,17 @@ def _example(example: Example) -> Sequence[Cell]:
     return (example.chrf, example.source, Html(shown), example.hypothesis)
 
 
-def _attention(job: FinishedJob) -> Html:
-    if job.translations is None:
+def _attention(way: FinishedJob) -> Html:
+    if way.translations is None:
         return Html("")
-    maps = attention_maps(job.model, job.prepared.tokenizer, mapped_sources(job.translations.test_set))
+    maps = attention_maps(way.model, way.prepared.tokenizer, mapped_sources(way.translations.test_set))
     explained = (
         "Rows are the tokens of the translation, columns those of the source (· begins a word); a number is the share "
         "of attention in per cent, the mean over the heads of the decoder layer before the last. The share of the "
         "end-of-sentence token is left out."
     )
     return section(
-        "Where the model looks",
+        f"Where the model looks{_of(way)}",
         paragraph(explained),
         *(Html(f'<div class="wide">{heat_map(one)}</div>') for one in maps),
     )
@@ -261,10 +282,11 @@ def _corpus(job: FinishedJob, statistics: Sequence[PartStatistics], plot: str | 
         for part in statistics
     ]
     head = ("part", "pairs", "source words", "target words", "source tokens", "target tokens", "words a source")
+    tags = ", in both directions, with the tags" if job.hp.direction == "both" else ""
     return section(
         "The corpus",
         table(head, rows),
-        paragraph("Tokens are those the model sees, ends of sentences and placeholder copies included."),
+        paragraph(f"Tokens are those the model sees, ends of sentences and placeholder copies included{tags}."),
         figure(plot, "Share of the sentences by their number of words, in each part; the longest 0.5 % are cut off."),
         Html("<h3>What was left out, and why</h3>"),
         table(("reason", "pairs"), left_out(job.prepared, job.hp)),
@@ -281,9 +303,10 @@ def _speed(job: FinishedJob) -> Html:
         rows.append(
             ("target tokens a second", f"{median(speeds):,.0f} (median; {min(speeds):,.0f} to {max(speeds):,.0f})")
         )
-    if job.translations:
-        rate = len(job.translations.hypotheses) / job.translations.seconds
-        rows.append(("translation", f"{rate:,.0f} test sentences a second, loading the model included"))
+    for way in job.ways:
+        if way.translations:
+            rate = len(way.translations.hypotheses) / way.translations.seconds
+            rows.append((f"translation{_of(way)}", f"{rate:,.0f} test sentences a second, loading the model included"))
     return section("Speed", facts(rows))
 
 

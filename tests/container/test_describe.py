@@ -124,6 +124,9 @@ test_bleu=25.01; test_chrf=48.2;
 step=200; train_loss=1.5e-05; tokens_per_second=1e3; learning_rate=0.0010;
 int8_test_bleu=7.7; best_validation_bleu=8.8; test_bleu=nan; test_bleu=1
 calibration_error=0.0281;
+epoch=1; validation_loss=3; validation_bleu_reverse=13.4; validation_chrf_reverse=34.2;
+test_bleu_reverse=26.5; test_chrf_reverse=49.6;
+calibration_error_reverse=0.03;
 """
 
 
@@ -132,12 +135,17 @@ calibration_error=0.0281;
     [
         ("train:loss", ["3.2101", "1.5e-05"]),
         ("train:tokens_per_second", ["2100", "1e3"]),
-        ("validation:loss", ["2.9"]),
+        ("validation:loss", ["2.9", "3"]),
         ("validation:bleu", ["12.3"]),
         ("validation:chrf", ["33.1"]),
         ("test:bleu", ["25.01"]),
         ("test:chrf", ["48.2"]),
         ("test:calibration_error", ["0.0281"]),
+        ("validation:bleu_reverse", ["13.4"]),
+        ("validation:chrf_reverse", ["34.2"]),
+        ("test:bleu_reverse", ["26.5"]),
+        ("test:chrf_reverse", ["49.6"]),
+        ("test:calibration_error_reverse", ["0.03"]),
     ],
 )
 def test_each_metric_finds_its_own_numbers_only(name: str, values: list[str]) -> None:
@@ -147,7 +155,7 @@ def test_each_metric_finds_its_own_numbers_only(name: str, values: list[str]) ->
 
 
 def test_all_metrics_are_tested_above() -> None:
-    assert len(METRICS) == 8
+    assert len(METRICS) == 13
 
 
 def test_the_table_has_a_row_for_each_hyperparameter() -> None:

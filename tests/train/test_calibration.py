@@ -18,9 +18,10 @@ from data.sample import read_part
 from train import calibration
 from train.calibration import BINS, FEWEST, Judged, calibrate, calibration_error, error_on, fit, judge, reliability
 from train.corpus import Corpus
+from train.direction import FORWARD, Direction
 from train.evaluate import TestSet, make_test_set
 from train.progress import Progress
-from train.publish import _calibrated
+from train.publish import _calibration
 from train.records import Pair
 from train.tokenizer import load_tokenizer
 
@@ -96,21 +97,24 @@ def learnable(toy_model: Path, monkeypatch: pytest.MonkeyPatch) -> Artifact:
     raise AssertionError("the toy model's translations are all alike")
 
 
-def test_publishing_puts_the_curve_and_its_error_into_the_manifest(
-    learnable: Artifact, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("direction", [FORWARD, Direction(("<2en>",), backwards=True)], ids=["forward", "reverse"])
+def test_publishing_learns_the_curve_and_measures_its_error(
+    direction: Direction, learnable: Artifact, capsys: pytest.CaptureFixture[str]
 ) -> None:
     held_out = [Pair(*row) for row in read_part("test")]
     prepared = SimpleNamespace(
         corpus=Corpus([], held_out[:150], held_out[150:]), tokenizer=load_tokenizer(learnable.tokenizer)
     )
-    progress = Progress(Hyperparameters())
-    given = (learnable.manifest, prepared, learnable.ctranslate2, progress, threading.Event())
-    manifest = _calibrated(*given)  # type: ignore[arg-type]
-    assert manifest.calibration is not None
-    assert manifest.calibration.sentences == len({pair.source for pair in held_out[:150]})
-    error = manifest.scores["calibration_error"]
+    hp = Hyperparameters.model_validate(learnable.manifest.hyperparameters)
+    given = (direction, prepared, hp, learnable.ctranslate2, Progress(hp), threading.Event())
+    curve, scores = _calibration(*given)  # type: ignore[arg-type]
+    assert curve is not None
+    assert curve.sentences == len({pair.source for pair in direction.of(held_out[:150])})
+    validation, decoding = make_test_set(direction.of(held_out[:150])), learnable.manifest.decoding
+    assert curve == calibrate(learnable.ctranslate2, prepared.tokenizer, validation, decoding, direction.tag)
+    error = scores["calibration_error"]
     assert 0 <= error.value < 0.5
-    (metric,) = (metric for metric in METRICS if metric.name == "test:calibration_error")
+    (metric,) = (metric for metric in METRICS if metric.name == f"test:calibration_error{direction.suffix}")
     assert [float(value) for value in re.findall(metric.regex, capsys.readouterr().out)] == [error.value]
 
 

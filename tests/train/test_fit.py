@@ -128,6 +128,14 @@ def test_every_difference_is_named(prepared: Prepared, hp: Hyperparameters, tmp_
     )
 
 
+def test_a_checkpoint_from_before_there_were_directions_is_of_one(prepared: Prepared, hp: Hyperparameters) -> None:
+    older = checkpoint_of(prepared, hp)
+    older.run["hyperparameters"].pop("direction")
+    refuse_other_run(older, run_identity(prepared, hp))
+    with pytest.raises(HyperparameterError, match=r"\(direction was 'forward' and is 'both'\): put these back"):
+        refuse_other_run(older, run_identity(prepared, hp.model_copy(update={"direction": "both"})))
+
+
 @pytest.mark.parametrize("name", sorted(Hyperparameters.model_fields.keys() - FREE))
 def test_whatever_shapes_the_run_may_not_change(prepared: Prepared, hp: Hyperparameters, name: str) -> None:
     now = run_identity(prepared, hp)

@@ -155,6 +155,18 @@ def test_another_language_pair_is_refused_by_name(earlier: Path, job: Job, chann
     assert not job.paths.model.exists()
 
 
+def test_another_direction_is_refused_by_name(earlier: Path, job: Job, channel: Path) -> None:
+    shutil.copytree(earlier, channel, dirs_exist_ok=True)
+    with pytest.raises(
+        ChannelError, match="with direction=forward, this job has direction=both: set direction=forward"
+    ):
+        train(job, direction="both")
+    change_manifest(channel, reverse={"source_tokens_prefix": ["<2en>"], "clean_up": {}})
+    with pytest.raises(ChannelError, match="with direction=both, this job has direction=forward: set direction=both"):
+        train(job)
+    assert not job.paths.model.exists()
+
+
 @pytest.mark.parametrize(
     ("changed", "named"),
     [

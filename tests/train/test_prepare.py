@@ -106,10 +106,13 @@ def test_a_corpus_of_too_long_sentences_is_refused(job: Job, run: Prepare) -> No
         run(max_len=2)
 
 
-@pytest.mark.parametrize("hyperparameters", [{}, {"nsamples": 150, "clean_dots": True, "max_len": 25}])
+@pytest.mark.parametrize(
+    "hyperparameters",
+    [{}, {"nsamples": 150, "clean_dots": True, "max_len": 25}, {"direction": "both", "max_len": 12}],
+)
 @pytest.mark.parametrize("channels", [(), ("test",), ("test", "validation")])
 def test_a_large_corpus_goes_through_files_and_comes_out_the_same(
-    job: Job, run: Prepare, channels: tuple[str, ...], hyperparameters: dict[str, object]
+    job: Job, run: Prepare, said: list[str], channels: tuple[str, ...], hyperparameters: dict[str, object]
 ) -> None:
     lines = tsv(400).splitlines(keepends=True)
     job.channel("training", a__tsv="".join([*lines, "Go!\tVe.\n", lines[3], "Nothing.\t\n", "A\u2028b.\tC\u00a0d.\n"]))
@@ -123,6 +126,7 @@ def test_a_large_corpus_goes_through_files_and_comes_out_the_same(
     assert large.corpus.dropped == small.corpus.dropped
     assert large.corpus.fingerprint == small.corpus.fingerprint
     assert large.tokenizer_digest == small.tokenizer_digest
+    assert next(sentence for sentence in said if "tokens in" in sentence) == said[-1]  # as many were too long
     plans = [plan_epoch(it.train, epoch=1, seed=1, batch_tokens=128) for it in (small, large)]
     assert len(plans[0]) > 1
     for ours, theirs in zip(*plans, strict=True):
