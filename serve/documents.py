@@ -35,7 +35,9 @@ def cut(item: Item, rules: TextRules) -> Document:
     """Cut a text where its sentences end, and a sentence that is too long for the model where its clauses do."""
     outer_gaps, whole = layout.split(item.text, rules.prefixes)
     glossary = item.parameters.glossary or {}
-    later = item.parameters.model_copy(update={"prefix": None})  # a target prefix opens the first sentence only
+    later = item.parameters
+    if later.prefix is not None:  # it opens the first sentence only
+        later = later.model_copy(update={"prefix": None})
     gaps = outer_gaps[:1]
     sentences: list[Sentence] = []
     for text, gap in zip(whole, outer_gaps[1:], strict=True):
@@ -97,6 +99,8 @@ def put_together(document: Document, translations: Sequence[Translation]) -> Tra
     """The translation of a text from those of its sentences, its layout kept, warnings gathered."""
     if all(_is_nothing(translation.hypotheses[0]) for translation in translations):
         return replace(EMPTY, warning=NOTHING_LEFT) if document.item.text.strip() else EMPTY
+    if len(translations) == 1 and not any(document.gaps):
+        return translations[0]
     ranks = range(max(len(translation.hypotheses) for translation in translations))
     hypotheses = tuple(
         _ranked(document, [each.hypotheses[min(rank, len(each.hypotheses) - 1)] for each in translations])

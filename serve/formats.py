@@ -177,7 +177,7 @@ def _json(text: str, record_errors: bool) -> Request:
 
 def _parse(text: str, what: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise UserError(f"{what} is not valid JSON ({place}): {error.msg}.") from None
@@ -189,6 +189,9 @@ def _parse(text: str, what: str) -> Any:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _items(value: Any, where: str, shared: Parameters, record_errors: bool) -> tuple[Item, ...]:

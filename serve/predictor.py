@@ -68,13 +68,13 @@ class TextRules:
     """What must be known of one direction of a model to cut texts for it.
 
     prefixes: non-breaking ones of the source language. placeholders: symbols that it carries over.
-    room: tokens of a sentence. sizes: counts the tokens of each of some words. calibration: what its scores are worth.
+    room: tokens of a sentence. sizes: counts the tokens of each of some texts. calibration: what its scores are worth.
     """
 
     prefixes: tuple[str, ...] = ()
     placeholders: tuple[str, ...] = ()
     room: int = 256
-    sizes: Callable[[Sequence[str]], list[int]] = lambda words: [1 for _ in words]
+    sizes: Callable[[Sequence[str]], list[int]] = lambda texts: [len(text.split()) for text in texts]
     decoding: Decoding = field(default_factory=Decoding)
     calibration: Calibration | None = None
     source_lang: str = ""

@@ -32,14 +32,14 @@ def translate_sentences(sentences: Sequence[Sentence], batcher: Batcher, until: 
     It may keep the symbols in any hypothesis of its beam; or write what is wanted without symbols; else it is forced.
     """
     answers = _translated(sentences, [sentence.masked for sentence in sentences], batcher, until)
-    lost = [index for index, answer in enumerate(answers) if answer is None]
-    plain = [sentences[index].masked.plain() for index in lost]
-    for index, answer in zip(lost, _translated([sentences[i] for i in lost], plain, batcher, until), strict=True):
-        answers[index] = answer
-    lost = [index for index in lost if answers[index] is None]
-    inputs = [(sentences[index].masked, sentences[index].item.parameters) for index in lost]
-    for index, forced in zip(lost, force(inputs, batcher, until) if lost else [], strict=True):
-        answers[index] = _forced(sentences[index], forced)
+    if lost := [index for index, answer in enumerate(answers) if answer is None]:
+        plain = [sentences[index].masked.plain() for index in lost]
+        for index, answer in zip(lost, _translated([sentences[i] for i in lost], plain, batcher, until), strict=True):
+            answers[index] = answer
+    if lost := [index for index in lost if answers[index] is None]:
+        inputs = [(sentences[index].masked, sentences[index].item.parameters) for index in lost]
+        for index, forced in zip(lost, force(inputs, batcher, until), strict=True):
+            answers[index] = _forced(sentences[index], forced)
     together = zip(sentences, answers, strict=True)
     return [_sure(sentence, answer or EMPTY, batcher.rules_of(sentence.item)) for sentence, answer in together]
 
@@ -96,6 +96,9 @@ def _shown(spans: Sequence[str]) -> str:
 
 def fill(hypothesis: Hypothesis, masked: Masked) -> Hypothesis:
     """The hypothesis with tags and spans in their places; links, which were between masked words, between all words."""
+    if not (masked.tags or masked.spans or hypothesis.alignment or hypothesis.token_scores):
+        text = masked.fill(hypothesis.text)
+        return hypothesis if text == hypothesis.text else replace(hypothesis, text=text)
     words, text, alignment = hypothesis.text.split(), hypothesis.text, hypothesis.alignment
     if masked.tags:
         before, after = masked.woven, weave(words, moved(masked.tags, words, alignment))
@@ -114,9 +117,9 @@ def fill(hypothesis: Hypothesis, masked: Masked) -> Hypothesis:
 
 
 def _sure(sentence: Sentence, translation: Translation, rules: TextRules) -> Translation:
-    """The translation with a confidence in each hypothesis, where the model has a calibration."""
+    """The translation with a confidence in each hypothesis, where it is asked for and the model has a calibration."""
     calibration = rules.calibration
-    if calibration is None or translation is EMPTY:
+    if calibration is None or translation is EMPTY or not sentence.item.parameters.return_confidence:
         return translation
     penalty = sentence.item.options(rules.decoding).length_penalty
 

@@ -129,6 +129,8 @@ def protect(
         return MARK
 
     text = _pattern(tuple(sorted(terms, key=len, reverse=True))).sub(mark, sentence)
+    if not spans and not found_tags:
+        return [(Masked(short), " ") for short in shorten(text)]
     parts = [piece for short in shorten(text) for piece in _few(short, len(symbols))]
     left, left_tags = iter(spans), iter(found_tags)
     masked = []

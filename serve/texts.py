@@ -68,16 +68,16 @@ class Texts:
             return f"The translation was stopped at max_length, {options.max_length} tokens."
         return source.warning
 
-    def _sizes(self, words: Sequence[str]) -> list[int]:
-        """Tokens of each word, few at a time: while the tokenizer works, no other thread does.
+    def _sizes(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text (a word, a sentence), few at a time: while the tokenizer works, no other thread does.
 
         For a list the tokenizer starts a thread, even for one: the words of a usual sentence are done before.
         """
         longest = self.rules[0].longest  # that of each direction
-        shortened = [word[:longest] for word in words]
-        if len(words) <= SENTENCE:
-            return [len(self.tokenizer.encode(word)) for word in shortened]
-        groups = (shortened[start : start + WORDS] for start in range(0, len(words), WORDS))
+        shortened = [text[: longest] for text in texts]
+        if len(texts) <= SENTENCE:
+            return [len(self.tokenizer.encode(text)) for text in shortened]
+        groups = (shortened[start : start + WORDS] for start in range(0, len(texts), WORDS))
         return [len(pieces) for group in groups for pieces in self.tokenizer.encode(group)]
 
     def _prepare(self, text: str, manifest: Manifest) -> Source:
@@ -105,6 +105,8 @@ def _is_unlearnt(piece: str) -> bool:
 
 def _one_line(text: str) -> str:
     """`normalise`, which keeps placeholders: a byte-fallback piece must not break the one line of an answer."""
+    if text.isprintable():  # no placeholder is, and hardly anything else that a model writes is not
+        return text_rules.normalise(text)
     words = ("".join(map(_normal, re.split(f"([{PLACEHOLDERS}])", word))) for word in text.split())
     return " ".join(word for word in words if word)
 

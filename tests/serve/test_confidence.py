@@ -37,7 +37,7 @@ def ask(calibrated: Path) -> Iterator[Ask]:
     batcher = Batcher(predictor, 1, 256, 100)
 
     def answer(text: str, **parameters: Any) -> Translation:
-        return translate([Item(text, Parameters(**parameters))], batcher)[0]
+        return translate([Item(text, Parameters(return_confidence=True, **parameters))], batcher)[0]
 
     yield answer
     batcher.close()

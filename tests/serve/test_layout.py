@@ -38,7 +38,7 @@ def test_only_white_space_between_words_changes(text: str) -> None:
 
 
 def words(given: Sequence[str]) -> list[int]:
-    return [1] * len(given)
+    return [len(text.split()) for text in given]
 
 
 def test_a_long_sentence_is_cut_at_a_clause() -> None:
@@ -55,7 +55,7 @@ def test_without_clauses_it_is_cut_between_words() -> None:
 @given(st.lists(st.sampled_from(["a", "bb,", "cccc;", "dd"]), min_size=1), st.integers(1, 9))
 def test_parts_have_room_and_lose_nothing(given_words: list[str], room: int) -> None:
     def sizes(given: Sequence[str]) -> list[int]:
-        return [len(word) for word in given]
+        return [len(text.replace(" ", "")) for text in given]
 
     sentence = " ".join(given_words)
     parts = shorten(sentence, sizes, room)
@@ -75,3 +75,10 @@ def test_parts_have_room_and_lose_nothing(given_words: list[str], room: int) -> 
 )
 def test_loops(translation: str, source: str, expected: bool) -> None:
     assert loops(translation, source) is expected
+
+
+@given(st.text(alphabet="ab ", max_size=60))
+def test_no_loop_is_missed(translation: str) -> None:
+    end = f"{translation} "
+    there = any(end[i : i + p] * 4 == end[i : i + 4 * p] for p in range(3, 41) for i in range(len(end) - 4 * p + 1))
+    assert loops(translation, "I see it.") is there
