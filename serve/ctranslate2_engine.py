@@ -22,11 +22,9 @@ class CTranslate2Predictor(Predictor):
     side by side; on "cuda" in float16, one batch at a time: a GPU is filled by larger batches.
     """
 
-    ahead = 1
-
     def __init__(self, artifact: Artifact, threads: int, device: str = "cpu") -> None:
         self.decoding = artifact.manifest.decoding
-        self.threads = threads if device == "cpu" else 1
+        self.threads, self.ahead = (threads, 0) if device == "cpu" else (1, 1)
         self._texts = Texts(artifact)
         self.rules = self._texts.rules
         # intra_threads=1: the cores are used by sentences side by side, not by one matrix product.
@@ -89,6 +87,7 @@ class CTranslate2Predictor(Predictor):
     def _translation(
         self, source: Source, result: ctranslate2.TranslationResult, log_probs: Sequence[float], options: Options
     ) -> Translation:
+        found = result.hypotheses  # made from C++ anew each time it is asked for
         hypotheses = tuple(
             Hypothesis(
                 self._texts.line(tokens),
@@ -98,9 +97,9 @@ class CTranslate2Predictor(Predictor):
                 # the end of the sentence has a score of its own, and no piece
                 tuple(zip(tokens, log_probs, strict=False)) if rank == 0 else (),
             )
-            for rank, (tokens, score) in enumerate(zip(result.hypotheses, result.scores, strict=True))
+            for rank, (tokens, score) in enumerate(zip(found, result.scores, strict=True))
         )
-        return Translation(hypotheses, self._texts.warning(source, len(result.hypotheses[0]), options))
+        return Translation(hypotheses, self._texts.warning(source, len(found[0]), options))
 
     def close(self) -> None:
         self._translator.unload_model()

@@ -10,7 +10,7 @@ import pytest
 
 from container.artifact import Decoding
 from container.errors import Overloaded
-from serve.batching import Batcher, Item
+from serve.batching import ENOUGH, Batcher, Item
 from serve.parameters import Options, Parameters
 from serve.predictor import WARM_UP, Hypothesis, Source, TextRules, Translation
 
@@ -157,6 +157,46 @@ def test_a_lone_request_of_many_sentences_uses_every_thread(bench: Callable[...,
     assert [len(batch) for batch in line.engine.batches] == [2, 2]
     line.engine.finish(2)
     assert request.result(SECONDS) == ["a/4", "b/4", "c/4", "d/4"]
+
+
+def test_a_small_batch_waits_for_company_beside_a_large_one(bench: Callable[..., Bench]) -> None:
+    line = bench(threads=2, batch_tokens=100, max_waiting=100)
+    document = line.send(*["x"] * 24)
+    assert [len(line.engine.wait_for_batch()) for _ in range(2)] == [12, 12]
+    line.engine.finish()
+    others = [line.send("a") for _ in range(ENOUGH - 1)]
+    assert line.batcher.waiting() == ENOUGH - 1  # a thread is free, or about to be
+    others.append(line.send("a"))
+    assert line.engine.wait_for_batch() == ["a"] * ENOUGH
+    line.engine.finish(2)
+    assert document.result(SECONDS) == ["x/4"] * 24
+    assert [each.result(SECONDS) for each in others] == [["a/4"]] * ENOUGH
+
+
+def test_beside_a_small_batch_as_many_are_enough(bench: Callable[..., Bench]) -> None:
+    line = bench(threads=2)
+    document = line.send("x", "x")
+    line.engine.wait_for_batch()
+    line.engine.wait_for_batch()
+    line.engine.finish()
+    alone = line.send("a")
+    assert line.engine.wait_for_batch() == ["a"]
+    line.engine.finish(2)
+    assert (document.result(SECONDS), alone.result(SECONDS)) == (["x/4"] * 2, ["a/4"])
+
+
+def test_what_waits_for_company_goes_when_nothing_runs(bench: Callable[..., Bench]) -> None:
+    line = bench(threads=2, batch_tokens=3)
+    document = line.send(*["x"] * 6)
+    line.engine.wait_for_batch()
+    line.engine.wait_for_batch()
+    line.engine.finish()
+    alone = line.send("a")
+    assert line.batcher.waiting() == 1
+    line.engine.finish()
+    assert line.engine.wait_for_batch() == ["a"]
+    line.engine.finish()
+    assert (document.result(SECONDS), alone.result(SECONDS)) == (["x/4"] * 6, ["a/4"])
 
 
 def test_an_engine_that_queues_gets_its_next_batch_while_it_works(bench: Callable[..., Bench]) -> None:
