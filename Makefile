@@ -60,8 +60,10 @@ serve:
 	local_test/setup.sh runtime
 	PATH="$(CURDIR)/.venv/bin:$$PATH" SAGEMAKER_BASE_DIR="$(FROM)" container/bin/serve
 
+# Without PyTorch the tests of it are skipped, but not in CI.
 test:
 	local_test/setup.sh test
+	local_test/setup.sh torch || [ "$$CI" != true ]
 	.venv/bin/python -m pytest $(TESTS)
 
 check:

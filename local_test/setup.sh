@@ -2,11 +2,12 @@
 # Set up a fresh Debian or Ubuntu machine that has Python and make: what the system lacks, then .venv from a lock.
 #   setup.sh runtime    to train and serve
 #   setup.sh test       to run the tests too
+#   setup.sh torch      .venv-torch: .venv with PyTorch on top, for the tests and benchmarks of it (0.8 GB, half a minute)
 #   setup.sh sdk-v3     .venv-v3 with the SageMaker SDK v3, which cannot live beside v2 (1 GB, three minutes)
 # Does only what is missing, so a second call takes no time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-what=${1:?usage: setup.sh runtime|test|sdk-v3}
+what=${1:?usage: setup.sh runtime|test|torch|sdk-v3}
 python=${PYTHON:-python3}
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -43,14 +44,25 @@ if ((${#missing[@]})); then
     apt-get install -qq -y --no-install-recommends "${known[@]}" >/dev/null
 fi
 
-lock=requirements/$what.txt
-digest=$(sha256sum "$lock" | cut -d' ' -f1)
-venv=.venv
-[[ $what != sdk-v3 ]] || venv=.venv-v3
+locks=("requirements/$what.txt") venv=.venv
+case $what in
+  torch) locks=(requirements/pytorch.txt requirements/torch.txt) venv=.venv-torch ;;
+  sdk-v3) venv=.venv-v3 ;;
+esac
+digest=$(cat "${locks[@]}" | sha256sum | cut -d' ' -f1)
 stamp=$venv/installed-$what
 if [[ ! -f $stamp || $(<"$stamp") != "$digest" ]]; then
-  say "installing the packages of $lock into $venv (one to three minutes)"
+  say "installing the packages of ${locks[*]} into $venv (one to three minutes)"
+  if [[ $what == torch ]]; then
+    [[ -x .venv/bin/python ]] || die "there is no .venv to put PyTorch on top of: run $0 test first."
+    [[ -x $venv/bin/python ]] || .venv/bin/python -m venv "$venv"
+    # pip then finds what .venv has, and Python imports it.
+    site='import sysconfig; print(sysconfig.get_path("purelib"))'
+    .venv/bin/python -c "$site" >"$("$venv/bin/python" -c "$site")/venv.pth"
+  fi
   [[ -x $venv/bin/python ]] || "$python" -m venv "$venv"
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+  for lock in "${locks[@]}"; do
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+  done
   echo "$digest" >"$stamp"
 fi

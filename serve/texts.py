@@ -74,7 +74,7 @@ class Texts:
         For a list the tokenizer starts a thread, even for one: the words of a usual sentence are done before.
         """
         longest = self.rules[0].longest  # that of each direction
-        shortened = [text[: longest] for text in texts]
+        shortened = [text[:longest] for text in texts]
         if len(texts) <= SENTENCE:
             return [len(self.tokenizer.encode(text)) for text in shortened]
         groups = (shortened[start : start + WORDS] for start in range(0, len(texts), WORDS))

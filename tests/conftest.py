@@ -14,6 +14,7 @@ import pytest
 
 from container.paths import Paths
 from data.sample import write_channels
+from tests.engine import skip_or_fail
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TOY = {
@@ -31,6 +32,7 @@ class Job:
     """A training job's folder (`/opt/ml` in the container), and the way to run `train` on it."""
 
     base: Path
+    python: str = sys.executable  # which `start` and `run` use
 
     @property
     def paths(self) -> Paths:
@@ -54,7 +56,7 @@ class Job:
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "train", *arguments],
+            [self.python, "-m", "train", *arguments],
             env={**self.environment(), **environment},
             cwd=self.base,
             stdout=subprocess.PIPE,
@@ -63,7 +65,7 @@ class Job:
         )
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command: Sequence[str] = [sys.executable, "-m", "train", *arguments]
+        command: Sequence[str] = [self.python, "-m", "train", *arguments]
         return subprocess.run(
             command, env=self.environment(), cwd=self.base, capture_output=True, text=True, check=False, timeout=300
         )
@@ -72,6 +74,15 @@ class Job:
 @pytest.fixture(scope="session")
 def repo() -> Path:
     return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def torch_python(repo: Path) -> str:
+    """The interpreter of .venv-torch, which has PyTorch beside all that this one has."""
+    python = repo / ".venv-torch" / "bin" / "python"
+    if not python.exists():
+        skip_or_fail("There is no .venv-torch, so nothing with PyTorch is tested here: run local_test/setup.sh torch.")
+    return str(python)
 
 
 @pytest.fixture

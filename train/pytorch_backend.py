@@ -26,6 +26,7 @@ from train.schedule import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON, adam_rate, av
 from train.tokenizer import PAD
 
 TRIALS = 5
+THREADS = torch.get_num_threads()  # as torch was set up, before CTranslate2 sets the threads of the whole process
 
 
 class StepNoise:
@@ -178,7 +179,6 @@ class PyTorchBackend:
     def __init__(self, cluster: Cluster) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._rank, self._hosts = cluster.rank, len(cluster.hosts)
-        self._threads = torch.get_num_threads()
         if self._hosts > 1:
             gpu = self._device.type == "cuda"
             os.environ["NCCL_SOCKET_IFNAME" if gpu else "GLOO_SOCKET_IFNAME"] = cluster.network_interface
@@ -217,8 +217,7 @@ class PyTorchBackend:
             objective = torch.nn.parallel.DistributedDataParallel(objective)
 
         def step(corpus: Encoded, members: np.ndarray, number: int, stop: bool) -> tuple[float, float, bool]:
-            # CTranslate2, which validates, sets the threads of the whole process; other threads, other bits.
-            torch.set_num_threads(self._threads)
+            torch.set_num_threads(THREADS)  # CTranslate2 may have validated since; other threads, other bits
             tokens = float(corpus.target_lengths[members].sum())  # of the global batch, which every host knows
             source, target = self._part(corpus, members[self._rank :: self._hosts])
             noise = StepNoise(hp.seed, number * self._hosts + self._rank)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 LOCKS = ["runtime.txt", "test.txt"]
-ALL_LOCKS = [*LOCKS, "gpu.txt", "sdk-v3.txt"]
+ALL_LOCKS = [*LOCKS, "gpu.txt", "pytorch.txt", "sdk-v3.txt"]
 PINNED = re.compile(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", re.MULTILINE | re.IGNORECASE)
 
 
@@ -44,10 +44,22 @@ def test_the_gpu_image_has_the_versions_of_the_cpu_image(repo: Path) -> None:
     assert {pair for pair in gpu.items() if pair[0] in cpu} <= shared
 
 
-def test_both_locks_resolve_on_each_supported_python(repo: Path) -> None:
+def test_the_pytorch_image_has_the_versions_of_the_tensorflow_image(repo: Path) -> None:
+    """And what torch needs beside; torch itself stands in a lock of its own, in the version of pyproject.toml."""
+    tensorflow, pytorch = (set(PINNED.findall(text_of(repo, lock))) for lock in ("runtime.txt", "pytorch.txt"))
+    assert {name for name, _ in pytorch - tensorflow} == {"filelock", "fsspec", "mpmath", "networkx", "sympy"}
+    assert not {name for name, _ in pytorch if name.startswith(("tensorflow", "torch", "nvidia"))}
+    torch = text_of(repo, "torch.txt")
+    assert PINNED.findall(torch) == [("torch", "2.13.0+cpu")]
+    assert torch.count("--hash=sha256:") == 6, "three Pythons on two processors"
+    assert '"torch==2.13.0"' in (repo / "pyproject.toml").read_text()
+
+
+def test_all_locks_resolve_on_each_supported_python(repo: Path) -> None:
     done = subprocess.run(
         [repo / "requirements" / "lock.sh", "--prove"], capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stderr
-    wanted = [f"requirements/{lock} resolves on Python 3.{minor}" for minor in (11, 12, 13) for lock in LOCKS]
+    proved = (*LOCKS, "pytorch.txt")
+    wanted = [f"requirements/{lock} resolves on Python 3.{minor}" for minor in (11, 12, 13) for lock in proved]
     assert done.stdout.splitlines() == [*wanted, "requirements/runtime.txt resolves on ARM"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+if os.environ.setdefault("KERAS_BACKEND", "tensorflow") != "torch":
+    collect_ignore = ["test_pytorch_backend.py"]  # which test_pytorch.py runs
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import io
@@ -56,6 +57,7 @@ def hp() -> Hyperparameters:
         {
             **{"n_layers": 1, "d_model": 16, "n_heads": 2, "ffn_dim": 32, "vocab_size": 500},
             **{"nsamples": 100, "batch_size": 32, "epochs": 1, "log_every": 1, "precision": "float32"},
+            "framework": "pytorch" if os.environ["KERAS_BACKEND"] == "torch" else "tensorflow",
         }
     )
 
