@@ -138,6 +138,9 @@ def _refused(refusal: HTTPException) -> Response:
 # ---- one log line a request ----------------------------------------------------------------------------
 
 
+ENCODER = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would make one for each line
+
+
 class JsonLines(logging.Formatter):
     """Log records as JSON objects, one a line; `extra={"fields": {…}}` adds fields.
 
@@ -155,7 +158,7 @@ class JsonLines(logging.Formatter):
         if record.exc_info and record.exc_info[1]:
             error = record.exc_info[1]
             line["traceback"] = "".join(traceback.format_exception(error)) if self._log_text else _places(error)
-        return json.dumps(line, ensure_ascii=False)
+        return ENCODER.encode(line)
 
 
 def _places(error: BaseException) -> str:

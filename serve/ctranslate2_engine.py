@@ -22,9 +22,11 @@ class CTranslate2Predictor(Predictor):
     side by side; on "cuda" in float16, one batch at a time: a GPU is filled by larger batches.
     """
 
+    ahead = 1
+
     def __init__(self, artifact: Artifact, threads: int, device: str = "cpu") -> None:
         self.decoding = artifact.manifest.decoding
-        self.threads, self.ahead = (threads, 0) if device == "cpu" else (1, 1)
+        self.threads = threads if device == "cpu" else 1
         self._texts = Texts(artifact)
         self.rules = self._texts.rules
         # intra_threads=1: the cores are used by sentences side by side, not by one matrix product.

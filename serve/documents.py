@@ -40,10 +40,12 @@ def cut(item: Item, rules: TextRules) -> Document:
         later = later.model_copy(update={"prefix": None})
     gaps = outer_gaps[:1]
     sentences: list[Sentence] = []
+
+    def shorten(sentence: str) -> list[str]:
+        return [sentence] if rules.has_room(sentence) else layout.shorten(sentence, rules.sizes, rules.room)
+
     for text, gap in zip(whole, outer_gaps[1:], strict=True):
-        parts = protect(
-            normalise(text), rules.placeholders, glossary, lambda long: layout.shorten(long, rules.sizes, rules.room)
-        )
+        parts = protect(normalise(text), rules.placeholders, glossary, shorten)
         for masked, between in parts:
             parameters = later if sentences else item.parameters
             whole_part = masked.whole

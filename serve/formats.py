@@ -15,7 +15,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 from werkzeug.datastructures import MIMEAccept
@@ -33,6 +33,7 @@ ALIASES = {
     "application/x-ndjson": JSON_LINES,
 }
 CHARSETS = {"utf-8", "utf-16", "utf-32", "ascii", "iso8859-1", "cp1252"}  # as `codecs` names them
+HEADERS = 64  # different ones whose meaning is remembered: clients send few
 UNPACKED = 2**30  # bytes; the limit of an unpacked body where there is no other
 
 Shape = Literal["instances", "inputs"]
@@ -50,6 +51,7 @@ class Request:
 # ---- content negotiation -------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=HEADERS)
 def content_type(header: str) -> tuple[str, str]:
     """Media type and charset of a Content-Type header; without one, JSON in UTF-8."""
     media, options = parse_options_header(header or JSON)
@@ -66,6 +68,7 @@ def content_type(header: str) -> tuple[str, str]:
     return media, known
 
 
+@lru_cache(maxsize=HEADERS)
 def accepted(header: str | None, own: str) -> str:
     """The media type to answer with: the client's choice by q-values; `own`, the body's, where it is free."""
     if not header or not header.strip():

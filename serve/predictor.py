@@ -80,6 +80,10 @@ class TextRules:
     source_lang: str = ""
     target_lang: str = ""
 
+    def has_room(self, sentence: str) -> bool:
+        """Whether a sentence has room for sure, without counting: an ASCII character is one token at most."""
+        return len(sentence) < self.room and sentence.isascii()  # and the space before the first word is one more
+
     @property
     def longest(self) -> int:
         """Characters after which a single word has surely more tokens than there is room."""

@@ -6,9 +6,13 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sentencepiece
+from hypothesis import given
+from hypothesis import strategies as st
 
 from container.artifact import Decoding
 from container.text import PLACEHOLDERS
@@ -20,6 +24,9 @@ from serve.predictor import Hypothesis, Source, TextRules, Translation
 from serve.sentences import LOOPS
 from serve.spans import protect
 from tests.serve.server import Server
+
+PRETRAINED = Path(__file__).parents[2] / "data" / "pretrained" / "model"
+TOKENIZER = sentencepiece.SentencePieceProcessor(model_file=str(PRETRAINED / "tokenizer.model"))
 
 
 class Upper:
@@ -92,6 +99,24 @@ def test_a_document_keeps_its_layout_over_http(server: Server) -> None:
         return [(each[1], each[3], bool(each[2])) for each in found if each]
 
     assert layout(answer) == layout(text)
+
+
+def test_a_sentence_that_has_room_for_sure_is_not_counted() -> None:
+    def never(texts: Sequence[str]) -> list[int]:
+        raise AssertionError(texts)
+
+    rules = TextRules(room=13, sizes=never)
+    assert [each.masked.text for each in documents.cut(Item("I see a dog.", Parameters()), rules).sentences] == [
+        "I see a dog."
+    ]
+    for counted in ("I see a dogs.", "Él ve."):
+        with pytest.raises(AssertionError, match=counted):
+            documents.cut(Item(counted, Parameters()), rules)
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), max_size=40))
+def test_an_ascii_character_is_one_token_at_most(text: str) -> None:
+    assert len(TOKENIZER.encode(text)) <= len(text) + 1
 
 
 def test_a_long_sentence_is_translated_in_parts(ask: Ask, engine: Upper) -> None:
