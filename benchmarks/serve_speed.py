@@ -3,9 +3,10 @@
     python -m benchmarks.serve_speed [--model DIR] [--data PATH.tsv] [--seconds 8] [--only PART] [--quick]
 
 Prints Markdown: the engine alone in this process (the limit), this stack through nginx, the shape of AWS's sample
-on the same engine, the original notebook's loop behind Flask, and the TensorFlow engine where the model directory
-holds a saved_model/. One model, the same sentences, one machine, one client in a second process. Times are those of
-whole requests. Run it on a quiet machine; it takes about ten minutes.
+on the same engine, the original notebook's loop behind Flask, and the TensorFlow engine. The last two need
+weights.safetensors in the model directory: a SavedModel of the same weights is written for this run where there is
+none. One model, the same sentences, one machine, one client in a second process. Times are those of whole requests.
+Run it on a quiet machine; it takes about ten minutes.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.engine_alone import Alone, engine_alone
+from benchmarks.engines import float32_model
 from benchmarks.http_load import Load, bodies_of, in_second_process
 from benchmarks.processes import ROOT, Running, free_port, running
+from container.artifact import SAVED_MODEL, WEIGHTS
 from data.sample import read_part
 from serve.machine import available_cpus
 
@@ -35,6 +38,7 @@ CONNECTIONS = (1, 8, 32, 128)
 SIZES = (1, 32)  # sentences a request
 BEAMS = (1, 4)
 MODELS = (ROOT / "data" / "pretrained" / "model", ROOT / "build" / "demo" / "opt-ml" / "model")
+TENSORFLOW = "tensorflow"  # below the base folder: another base folder, for the TensorFlow engine
 PACKAGES = ("ctranslate2", "sentencepiece", "flask", "gunicorn", "numpy")
 
 
@@ -78,8 +82,12 @@ def main() -> None:
     model = model_of(parser, given.model)
     sentences = sentences_of(given.data)
     print(machine(model, given.data), end="\n\n")
+    if not (model / WEIGHTS).is_file():
+        print(f"The model has no {WEIGHTS}: the notebook's loop and the TensorFlow engine are left out.\n")
     limits = print_limits(model, sentences) if wanted(given.only, "engine") else []
     with base_folder(model) as base:
+        if wanted(given.only, "tensorflow"):
+            add_saved_model(model, base / TENSORFLOW)
         shapes = [each for part, each in shapes_of(model, base, given.quick) if wanted(given.only, part)]
         rows, ready = measure(shapes, sentences, given.seconds)
     print_rows(rows, {alone.beam: alone.best for alone in limits}, ready)
@@ -118,6 +126,16 @@ def base_folder(model: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
+def add_saved_model(model: Path, base: Path) -> None:
+    """Lay out a second folder like /opt/ml, whose model has a SavedModel; nothing without one and without weights."""
+    if (model / SAVED_MODEL).is_dir():
+        base.mkdir()
+        (base / "model").symlink_to(model)
+    elif (model / WEIGHTS).is_file():
+        base.mkdir()
+        float32_model(model, base / "model")
+
+
 def shapes_of(model: Path, base: Path, quick: bool) -> Iterator[tuple[str, Shape]]:
     """What can be measured with this model, by the name of its part."""
     python = sys.executable
@@ -127,11 +145,11 @@ def shapes_of(model: Path, base: Path, quick: bool) -> Iterator[tuple[str, Shape
     yield "sample", Shape("sample's shape, 1 thread", sample, {"MODEL_DIR": str(model), "OMP_NUM_THREADS": "1"})
     defaults = {"MODEL_DIR": str(model), "INTRA_THREADS": "0"}
     yield "sample", Shape("sample's shape, engine's defaults", sample, defaults, (32,))
-    if (model / "weights.safetensors").is_file():
+    if (model / WEIGHTS).is_file():
         notebook = (python, "-m", "benchmarks.notebook_shape", "--port={port}")
         yield "notebook", Shape("notebook's loop", notebook, {"MODEL_DIR": str(model)}, (1, 32), (1,), (1,))
-    if (model / "saved_model").is_dir():
-        tensorflow = {**ours, "NMT_ENGINE": "tensorflow"}
+    if (base / TENSORFLOW).is_dir():
+        tensorflow = {**ours, "SAGEMAKER_BASE_DIR": str(base / TENSORFLOW), "NMT_ENGINE": "tensorflow"}
         yield "tensorflow", Shape("this stack, TensorFlow engine", (python, "-m", "serve"), tensorflow, (1, 32))
 
 

@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.serve_speed import add_saved_model
+from container.artifact import SAVED_MODEL
+
 
 def test_the_stack_is_measured_at_every_size(repo: Path, base: Path) -> None:
     options = ("--model", str(base / "model"), "--only", "stack", "--quick", "--seconds", "0.5")
@@ -19,3 +22,13 @@ def test_the_stack_is_measured_at_every_size(repo: Path, base: Path) -> None:
     assert all(float(row[6]) <= float(row[7]) <= float(row[8]) for row in measured)  # p50, p95, p99
     assert all(float(row[10]) > 10 for row in measured)  # MB
     assert any(row and row[0] == "this stack" and len(row) == 2 for row in rows)  # seconds to the first 200
+
+
+def test_the_tensorflow_engine_is_measured_where_it_can_be(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    add_saved_model(model, tmp_path / "base")
+    assert not (tmp_path / "base").exists()  # no SavedModel, and no weights to make one of
+    (model / SAVED_MODEL).mkdir(parents=True)
+    add_saved_model(model, tmp_path / "base")
+    assert (tmp_path / "base" / "model").resolve() == model.resolve()
