@@ -39,7 +39,7 @@ class Hypothesis:
     tokens: int = 0
     alignment: Links = ()
     token_scores: tuple[tuple[str, float], ...] = ()
-    confidence: float | None = None  # of a model that has a calibration
+    confidence: float | None = None  # where it is asked for, of a model that has a calibration
 
 
 @dataclass(frozen=True)

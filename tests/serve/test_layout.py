@@ -68,6 +68,7 @@ def test_parts_have_room_and_lose_nothing(given_words: list[str], room: int) -> 
     [
         ("the dog the dog the dog the dog", "I see it.", True),
         ("Nanananananananananana", "I see it.", True),
+        ("abcabcabcabc", "I see it.", True),
         ("no, no, no, no, no", "No, no, no, no, no.", False),
         ("I see the dog and the cat.", "x", False),
         ("Ha ha ha!", "x", False),
