@@ -13,9 +13,9 @@ from serve.formats import READERS
 from serve.parameters import Parameters
 from tests.serve.server import Server
 
-# More by hand: NMT_TEST_BODIES=3000
+# For each of the five tests, so that 10,000 bodies are sent in all. Fewer by hand: NMT_TEST_BODIES=100
 MANY = settings(
-    max_examples=int(os.environ.get("NMT_TEST_BODIES", "150")),
+    max_examples=int(os.environ.get("NMT_TEST_BODIES", "2000")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
