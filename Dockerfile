@@ -3,6 +3,8 @@
 # our program. A code change rebuilds and pushes the last one alone, which is well under a megabyte.
 # No BuildKit-only syntax, so that any builder of the last years does.
 
+# What trains: tensorflow or pytorch. The image has no other, and serves the models of both.
+ARG FRAMEWORK=tensorflow
 # cpu, or gpu: TensorFlow with NVIDIA's CUDA libraries, which trains on a GPU and still runs without one.
 ARG ACCELERATOR=cpu
 # Any Debian with Python 3.11 as python3; pin it by digest for an image that Debian's updates do not change:
@@ -14,30 +16,41 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends binutils \
     && rm -rf /var/lib/apt/lists/*
 
-FROM tools AS lock-cpu
-COPY requirements/runtime.txt /tmp/lock.txt
+FROM tools AS lock-tensorflow-cpu
+COPY requirements/runtime.txt /tmp/locks/
 
-FROM tools AS lock-gpu
-COPY requirements/gpu.txt /tmp/lock.txt
+FROM tools AS lock-tensorflow-gpu
+COPY requirements/gpu.txt /tmp/locks/
 
-FROM lock-${ACCELERATOR} AS packages
+# The second names PyTorch's own index; a wheel put into the folder saves the way there.
+FROM tools AS lock-pytorch-cpu
+COPY requirements/pytorch.txt requirements/torch.txt /tmp/locks/
+COPY requirements/wheels /tmp/locks/wheels
+
+FROM lock-${FRAMEWORK}-${ACCELERATOR} AS packages
+ARG FRAMEWORK
 # pip itself goes into the environment too: the SageMaker SDK v3 calls it for users' own requirements.
 RUN python3 -m venv --without-pip /opt/venv \
     && printf '%s\n' 'pip==26.3 --hash=sha256:f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13' > /tmp/pip.txt \
     && pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --require-hashes -r /tmp/pip.txt \
-    && /opt/venv/bin/python -m pip install --no-cache-dir --no-compile --require-hashes -r /tmp/lock.txt \
+    && for lock in /tmp/locks/*.txt; do \
+         /opt/venv/bin/python -m pip install --no-cache-dir --no-compile --require-hashes -r $lock || exit 1; \
+       done \
     && /opt/venv/bin/python -m pip check
 # What no job reads: C++ headers, static libraries, libclang (TensorFlow names it and never loads it),
-# the packages' own tests, and the symbol tables of TensorFlow's libraries (those of other packages
-# break when they are stripped, as their wheels were patched after linking): 0.7 GB less.
+# the packages' own tests and programs (PyTorch asks for one of its own, and has a test that only newer Pythons
+# compile), and the symbol tables of TensorFlow's libraries (those of other packages break when they are
+# stripped, as their wheels were patched after linking): 0.7 GB less.
 # Bytecode is compiled here because a read-only root cannot keep it; hashes instead of time stamps
 # inside it, so that two builds hold the same files (-f: also of what pip has compiled of itself).
 RUN cd /opt/venv/lib/python3*/site-packages \
     && rm -rf tensorflow/include nvidia/*/include clang */tests/ numpy/*/tests/ matplotlib/mpl-data/sample_data \
-    && find . -name '*.a' -delete \
-    && find tensorflow -name '*.so*' -exec strip --strip-unneeded {} + \
+         torch/include torch/test torch/testing/_internal/py312_intrinsics.py \
+    && find . \( -name '*.a' -o -path './torch/bin/*' ! -name torch_shm_manager \) -delete \
+    && find . -path './tensorflow/*' -name '*.so*' -exec strip --strip-unneeded {} + \
     && PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash . \
-    && /opt/venv/bin/python -c 'import ctranslate2, flask, gunicorn, keras, matplotlib.pyplot, sacrebleu, sentencepiece, tensorflow'
+    && KERAS_BACKEND=${FRAMEWORK#py} /opt/venv/bin/python -c \
+         'import ctranslate2, flask, gunicorn, keras, matplotlib.pyplot, sacrebleu, sentencepiece'
 
 FROM ${BASE_IMAGE} AS program
 COPY container /opt/program/container

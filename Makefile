@@ -9,7 +9,7 @@ MINUTES ?= 60
 # a folder with a model directory named model in it
 FROM ?= data/pretrained
 
-.PHONY: help demo serve test check image image-gpu test-gpu sbom docs lock resolve bench-train bench-serve soak bench-quality ablations
+.PHONY: help demo serve test check image image-pytorch image-gpu test-gpu sbom docs lock resolve bench-train bench-serve soak bench-quality ablations
 help:
 	@echo "make demo                 train on the embedded sample, serve it, translate ten sentences (5 minutes)"
 	@echo "make demo DATA=tatoeba    the same on the Tatoeba English-Spanish corpus (40 minutes)"
@@ -17,7 +17,8 @@ help:
 	@echo "make serve FROM=build/demo/opt-ml    the same with the model of the last demo"
 	@echo "make test                 every test; those that need Docker run where there is an engine"
 	@echo "make check                ruff, mypy, shellcheck"
-	@echo "make image                build the Docker image; make image-gpu: with TensorFlow's CUDA libraries"
+	@echo "make image                build the Docker image; make image-gpu: with TensorFlow's CUDA libraries;"
+	@echo "                          make image-pytorch: with PyTorch in the place of TensorFlow"
 	@echo "make test-gpu             build the GPU image, train and serve with it (25 GB of disk; no GPU needed)"
 	@echo "make bench-train          training speed beside JoeyNMT, Keras and an eager loop (15 minutes; CORPUS=PAIRS.tsv)"
 	@echo "make bench-serve          serving speed beside the engine alone and other shapes (12 minutes; MODEL=DIR CORPUS=...)"
@@ -31,6 +32,7 @@ help:
 
 bench-train:
 	local_test/setup.sh runtime
+	local_test/setup.sh torch
 	benchmarks/setup.sh
 	.venv/bin/python -m benchmarks.train_compare $(if $(CORPUS),--corpus "$(CORPUS)")
 
@@ -75,6 +77,9 @@ check:
 
 image:
 	docker build --tag $(IMAGE) .
+
+image-pytorch:
+	docker build --build-arg FRAMEWORK=pytorch --tag $(IMAGE):pytorch .
 
 image-gpu:
 	docker build --build-arg ACCELERATOR=gpu --tag $(IMAGE):gpu .

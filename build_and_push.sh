@@ -5,13 +5,14 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-Usage: build_and_push.sh [--dry-run] [--gpu] [--sbom FILE] [--help] [REPOSITORY]
+Usage: build_and_push.sh [--dry-run] [--framework NAME | --gpu] [--sbom FILE] [--help] [REPOSITORY]
 
 Builds the image for linux/amd64, pushes it to Amazon ECR, and prints its digest URI, ready for a training
 job, as the only line of stdout. What was pushed before is not built again: the answer is the same.
 
   REPOSITORY           name of the ECR repository; default: sagemaker-nmt. A missing one is created: scan on
                        push, immutable tags, images without a tag expire after a week
+  --framework NAME     tensorflow, which is the default, or pytorch; the tag of the latter ends in -pytorch
   --gpu                the image with TensorFlow's CUDA libraries; its tag ends in -gpu
   --sbom FILE          write the pushed image's bill of materials (CycloneDX) to FILE as well
   --dry-run            make every check and say what would be done; create, build and push nothing. Prints the
@@ -29,7 +30,7 @@ USAGE
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "build_and_push.sh: $*"; exit 1; }
 
-accelerator=cpu dry_run=no repository='' sbom=''
+framework=tensorflow accelerator=cpu dry_run=no repository='' sbom=''
 
 # Images that an endpoint or a job may still start from have a tag; what has none is left of a broken push.
 lifecycle='{"rules": [{"rulePriority": 1, "description": "Expire images without a tag after a week",
@@ -37,8 +38,8 @@ lifecycle='{"rules": [{"rulePriority": 1, "description": "Expire images without 
   "action": {"type": "expire"}}]}'
 
 # Everything the image is built from.
-sources=(Dockerfile .dockerignore requirements/runtime.txt requirements/gpu.txt requirements/sbom.py
-  container train serve)
+sources=(Dockerfile .dockerignore container train serve
+  requirements/{runtime.txt,gpu.txt,pytorch.txt,torch.txt,sbom.py})
 
 read_arguments() {
   while (($#)); do
@@ -46,6 +47,11 @@ read_arguments() {
       -h | --help) usage; exit 0 ;;
       --dry-run) dry_run=yes ;;
       --gpu) accelerator=gpu ;;
+      --framework)
+        [[ ${2:-} == tensorflow || ${2:-} == pytorch ]] || { usage >&2; fail "--framework is tensorflow or pytorch."; }
+        framework=$2
+        shift
+        ;;
       --sbom)
         (($# > 1)) || { usage >&2; fail "--sbom needs a file."; }
         sbom=$2
@@ -60,6 +66,8 @@ read_arguments() {
     esac
     shift
   done
+  [[ $framework == tensorflow || $accelerator == cpu ]] ||
+    fail "there is no image with PyTorch for GPUs; drop --gpu, or --framework pytorch."
   repository=${repository:-sagemaker-nmt}
 }
 
@@ -127,6 +135,7 @@ content_checksum() {
 
 find_tag() {
   local revision suffix=''
+  [[ $framework == tensorflow ]] || suffix=-$framework
   [[ $accelerator == cpu ]] || suffix=-$accelerator
   [[ -z ${BASE_IMAGE:-} ]] || suffix+=-base-$(cksum <<<"$BASE_IMAGE" | cut -d' ' -f1)
   if ! revision=$(git rev-parse --short=12 HEAD 2>/dev/null); then
@@ -161,8 +170,8 @@ find_pushed() { # IMAGE
 build() { # IMAGE
   local created options
   created=$(TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null) || created=''
-  options=(--platform linux/amd64 --build-arg "ACCELERATOR=$accelerator" --build-arg "REVISION=${1##*:}"
-    --build-arg "CREATED=$created" --tag "$1")
+  options=(--platform linux/amd64 --build-arg "FRAMEWORK=$framework" --build-arg "ACCELERATOR=$accelerator"
+    --build-arg "REVISION=${1##*:}" --build-arg "CREATED=$created" --tag "$1")
   [[ -z ${BASE_IMAGE:-} ]] || options+=(--build-arg "BASE_IMAGE=$BASE_IMAGE")
   if docker buildx version >/dev/null 2>&1; then
     docker buildx build --load --provenance=false --sbom=false "${options[@]}" . >&2

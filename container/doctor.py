@@ -33,7 +33,8 @@ PACKAGES = (
     "flask",
     "gunicorn",
 )
-TENSORFLOWS = ("tensorflow-cpu", "tensorflow")  # one of them: without and with the kernels for a GPU
+TENSORFLOWS = ("tensorflow-cpu", "tensorflow")  # without and with the kernels for a GPU
+FRAMEWORKS = (*TENSORFLOWS, "torch")  # an image has one of them
 # What makes translation and training fast, as Linux spells it; TensorFlow's wheels do not start without AVX.
 CPU_FEATURES = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16")
 NO_LIMIT = 1 << 60  # cgroup v1 writes a number this large for "none"
@@ -97,10 +98,10 @@ def versions(environment: Mapping[str, str] = os.environ) -> Iterator[Fact]:
     """What is installed. A package that is missing is a problem."""
     yield Fact("image", "revision", environment.get("NMT_REVISION") or "unknown")
     yield Fact("image", "python", platform.python_version())
-    found = [(name, version) for name in TENSORFLOWS if (version := installed(name))]
+    found = [(name, version) for name in FRAMEWORKS if (version := installed(name))]
     yield from (Fact("image", name, version) for name, version in found)
     if not found:
-        yield Fact("image", "tensorflow", "not installed", problem=True)
+        yield Fact("image", "framework", "neither TensorFlow nor PyTorch is installed", problem=True)
     for name in PACKAGES:
         version = installed(name)
         yield Fact("image", name, version or "not installed", problem=not version)
@@ -175,8 +176,8 @@ def gib(size: int) -> str:
 
 def accelerator(driver: Path) -> Iterator[Fact]:
     """The GPU that NVIDIA's tools show, and whether this image could use it."""
-    built = "TensorFlow with CUDA" if installed("nvidia-cublas-cu12") else "TensorFlow for CPU"
-    yield Fact("GPU", "image", built)
+    title = "TensorFlow" if any(map(installed, TENSORFLOWS)) else "PyTorch"
+    yield Fact("GPU", "image", f"{title} with CUDA" if installed("nvidia-cublas-cu12") else f"{title} for CPU")
     tool = shutil.which("nvidia-smi")
     query = ["--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     if tool:

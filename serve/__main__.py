@@ -26,7 +26,7 @@ from pathlib import Path
 from container.artifact import open_artifact
 from container.errors import NmtError, PlatformError
 from container.paths import Paths
-from serve.settings import Settings
+from serve.settings import Settings, check_engine
 
 PROGRAM = Path(__file__).resolve().parent.parent  # the folder that holds container/ and serve/
 RUN_FOLDERS = "/tmp"  # the one place that is writable in every mode, and short: a socket path has 107 bytes
@@ -55,6 +55,7 @@ def main() -> int:
         settings = Settings.from_environment()
         nginx = find_nginx(os.pathsep.join((os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS)))
         check_port(settings.port)
+        check_engine(settings.engine)
         if not settings.multi_model:  # models come later, by POST /models
             model = Paths.from_environment().model
             open_artifact(model, with_saved_model=settings.engine == "tensorflow")

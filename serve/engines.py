@@ -14,7 +14,7 @@ from serve.ctranslate2_engine import CTranslate2Predictor
 from serve.machine import available_cpus
 from serve.parameters import Parameters
 from serve.predictor import WARM_UP, Predictor
-from serve.settings import Settings
+from serve.settings import Settings, check_engine
 
 
 def load(folder: Path, settings: Settings | None = None) -> Predictor:
@@ -30,6 +30,7 @@ def load(folder: Path, settings: Settings | None = None) -> Predictor:
 
 def _predictor(folder: Path, settings: Settings) -> Predictor:
     if settings.engine == "tensorflow":
+        check_engine(settings.engine)
         from serve.tensorflow_engine import TensorFlowPredictor  # imports TensorFlow: seconds, and 300 MB
 
         return TensorFlowPredictor(open_artifact(folder, with_saved_model=True), available_cpus(), settings.device)

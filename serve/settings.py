@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 
-from container.errors import UserError
+from container.errors import PlatformError, UserError
 
 # What SageMaker sets in its containers and nobody else does; SAGEMAKER_BIND_TO_PORT is useful anywhere.
 SIGNS_OF_SAGEMAKER = (
@@ -87,6 +88,15 @@ class Settings:
     @property
     def threads(self) -> int:
         return self.max_requests + SPARE_THREADS
+
+
+def check_engine(engine: str) -> None:
+    """`PlatformError` when the package of the engine is not installed here. Imports nothing of it."""
+    if engine == "tensorflow" and find_spec("tensorflow") is None:
+        raise PlatformError(
+            "NMT_ENGINE is tensorflow and that package is not installed here: "
+            "use the image with TensorFlow, or set NMT_ENGINE=ctranslate2."
+        )
 
 
 def _is_true(environment: Mapping[str, str], name: str) -> bool:

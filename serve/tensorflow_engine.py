@@ -132,13 +132,8 @@ def _tensorflow(threads: int, device: str) -> ModuleType:
     }
     for name, value in settings.items():
         os.environ.setdefault(name, value)  # read when TensorFlow starts
-    try:
-        import tensorflow as tf
-    except ImportError:
-        raise PlatformError(
-            "NMT_ENGINE is tensorflow and that package is not installed here: "
-            "use the image, which has it, or set NMT_ENGINE=ctranslate2."
-        ) from None
+    import tensorflow as tf
+
     gpus = tf.config.list_physical_devices("GPU")
     if device == "cuda" and not gpus:
         raise PlatformError(

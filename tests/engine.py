@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +15,9 @@ from pathlib import Path
 import pytest
 
 # What the image is made of, as in the Dockerfile.
-LOCKS = ("requirements/runtime.txt", "requirements/gpu.txt", "requirements/sbom.py")
-SOURCES = ("Dockerfile", ".dockerignore", *LOCKS, "container", "train", "serve")
+LOCKS = tuple(f"requirements/{name}.txt" for name in ("runtime", "gpu", "pytorch", "torch"))
+REQUIREMENTS = (*LOCKS, "requirements/sbom.py", "requirements/wheels/README.md")
+SOURCES = ("Dockerfile", ".dockerignore", *REQUIREMENTS, "container", "train", "serve")
 IMAGE_NAME = "sagemaker-nmt-test"
 
 
@@ -62,6 +64,32 @@ def build_image(root: Path, accelerator: str = "cpu") -> str:
     return name
 
 
+def copy_sources(root: Path, target: Path) -> Path:
+    """A copy of what the image is built from."""
+    for source in SOURCES:
+        (target / source).parent.mkdir(parents=True, exist_ok=True)
+        if (root / source).is_dir():
+            shutil.copytree(root / source, target / source, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(root / source, target / source)
+    return target
+
+
+def build_pytorch_image(root: Path, scratch: Path) -> str:
+    """Build the image with PyTorch, or find it built; return its name. Two minutes without a layer cache.
+
+    torch's wheel is fetched first, into a copy of the sources: a builder need not reach PyTorch's index.
+    """
+    name = f"{IMAGE_NAME}:{content_tag(root)}-pytorch"
+    if docker("image", "inspect", name, check=False).returncode:
+        copy = copy_sources(root, scratch)
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--retries=1"]
+        folder = copy / "requirements"
+        subprocess.run([*pip, f"--dest={folder / 'wheels'}", "-r", folder / "torch.txt"], check=True, timeout=300)
+        docker("build", "--build-arg", "FRAMEWORK=pytorch", "--tag", name, str(copy), timeout=3600)
+    return name
+
+
 @dataclass
 class Containers:
     """Starts containers of one image and removes every one of them at the end."""
@@ -97,6 +125,13 @@ def image(repo: Path) -> str:
     """The image built from this working tree."""
     require_engine()
     return build_image(repo)
+
+
+@pytest.fixture(scope="session")
+def pytorch_image(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The image with PyTorch, built from this working tree."""
+    require_engine()
+    return build_pytorch_image(repo, tmp_path_factory.mktemp("sources"))
 
 
 @pytest.fixture

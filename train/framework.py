@@ -21,12 +21,12 @@ def with_framework(hp: Hyperparameters) -> Hyperparameters:
     if wanted not in installed:
         raise HyperparameterError(
             f"framework={wanted} was asked for, and this image has {' and '.join(installed) or 'none'}: "
-            f"install the package {PACKAGES[wanted]} in it, or leave framework out."
+            f"use the image with {TITLES[wanted]}, or leave framework out."
         )
     if hp.saved_model and wanted != "tensorflow":
+        remedy = "set framework=tensorflow" if "tensorflow" in installed else "use the image with TensorFlow"
         raise HyperparameterError(
-            "saved_model=true needs TensorFlow, and this job trains with PyTorch: set framework=tensorflow, "
-            "or saved_model=false."
+            f"saved_model=true needs TensorFlow, and this job trains with PyTorch: {remedy}, or set saved_model=false."
         )
     return hp.model_copy(update={"framework": wanted})
 

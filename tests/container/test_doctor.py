@@ -158,6 +158,19 @@ def test_a_missing_package_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None
     assert not facts["keras"].problem
 
 
+@pytest.mark.parametrize(
+    ("package", "built"), [("tensorflow-cpu", "TensorFlow for CPU"), ("torch", "PyTorch for CPU"), ("neither", "")]
+)
+def test_an_image_has_one_of_two_frameworks(package: str, built: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    have = {*doctor.PACKAGES, package}
+    monkeypatch.setattr(doctor, "installed", lambda name: "1.0" if name in have else None)
+    facts = {fact.name: fact for fact in doctor.versions({"PATH": os.environ["PATH"]})}
+    assert facts.keys() & {*doctor.FRAMEWORKS, "framework"} == {package if built else "framework"}
+    assert any(fact.problem for fact in facts.values() if fact.name != "nginx") == (not built)
+    if built:
+        assert next(doctor.accelerator(Path("/nonexistent"))).value == built
+
+
 def test_every_mode_of_the_table_is_there(repo: Path) -> None:
     """What the table promises of inference: routes of `serve`, its settings, and the image's labels."""
     promised = dict(doctor.SAGEMAKER_MODES)

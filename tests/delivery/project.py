@@ -81,7 +81,7 @@ def project(repo: Path, tmp_path: Path, ecr_api: str) -> Iterator[Project]:
     for folder in ("container", "train", "serve", "requirements"):
         (root / folder).mkdir(parents=True)
         (root / folder / "__init__.py").touch()
-    for name in ("runtime.txt", "gpu.txt", "sbom.py"):
+    for name in ("runtime.txt", "gpu.txt", "pytorch.txt", "torch.txt", "sbom.py"):
         (root / "requirements" / name).touch()
     (root / ".dockerignore").touch()
     (root / "Dockerfile").write_text(f"FROM scratch\nLABEL test={tmp_path}\nCOPY train /train\nCMD ['train']\n")

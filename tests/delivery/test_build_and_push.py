@@ -118,23 +118,24 @@ def test_dry_run_changes_nothing(project: Project, engine: None, registry: str, 
 
 
 @pytest.mark.docker
-def test_gpu_is_another_image_under_another_tag(project: Project, engine: None, registry: str) -> None:
+def test_gpu_and_pytorch_are_other_images_under_other_tags(project: Project, engine: None, registry: str) -> None:
     (project.root / "Dockerfile").write_text(
-        "FROM scratch\nARG ACCELERATOR\nARG REVISION\nARG CREATED\nCOPY train /train\n"
-        f"LABEL test={project.label} accelerator=$ACCELERATOR revision=$REVISION created=$CREATED\n"
+        "FROM scratch\nARG FRAMEWORK\nARG ACCELERATOR\nARG REVISION\nARG CREATED\nCOPY train /train\n"
+        f"LABEL test={project.label} built=$FRAMEWORK-$ACCELERATOR revision=$REVISION created=$CREATED\n"
     )
     project.git("commit", "--quiet", "--all", "--message", "labelled")
-    for arguments in ((), ("--gpu",)):
+    for arguments in ((), ("--gpu",), ("--framework", "pytorch")):
         done = project.push(*arguments, "both", ECR_REGISTRY=registry)
         assert done.returncode == 0, done.stderr
     revision = project.git("rev-parse", "--short=12", "HEAD")
     committed = datetime.fromisoformat(project.git("log", "-1", "--format=%cI"))
     tags = requests.get(f"http://{registry}/v2/both/tags/list", timeout=20).json()["tags"]
-    assert sorted(tags) == [revision, f"{revision}-gpu"]
-    for tag, accelerator in ((revision, "cpu"), (f"{revision}-gpu", "gpu")):
+    built = {revision: "tensorflow-cpu", f"{revision}-gpu": "tensorflow-gpu", f"{revision}-pytorch": "pytorch-cpu"}
+    assert sorted(tags) == sorted(built)
+    for tag, arguments_of_build in built.items():
         found = docker("image", "inspect", "--format={{json .Config.Labels}}", f"{registry}/both:{tag}").stdout
         labels = json.loads(found)
-        assert (labels["accelerator"], labels["revision"]) == (accelerator, tag)
+        assert (labels["built"], labels["revision"]) == (arguments_of_build, tag)
         assert datetime.fromisoformat(labels["created"]) == committed, "the commit's date, not the build's"
 
 
@@ -304,6 +305,8 @@ def test_says_that_ecr_refuses(project: Project, engine: None, registry: str) ->
 
 def test_unknown_options_and_too_many_arguments_are_refused(project: Project) -> None:
     assert "unknown option --gpus" in last_line(project.push("--gpus"))
+    assert "--framework is tensorflow or pytorch" in last_line(project.push("--framework", "torch"))
+    assert "no image with PyTorch for GPUs" in last_line(project.push("--framework", "pytorch", "--gpu"))
     assert "one repository at most, got one and two" in last_line(project.push("one", "two"))
 
 

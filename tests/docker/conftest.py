@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.docker.job import TOY, Job
-from tests.engine import Containers, containers, image  # noqa: F401  # fixtures
+from tests.engine import Containers, containers, image, pytorch_image  # noqa: F401  # fixtures
 
 
 @pytest.fixture(scope="session")

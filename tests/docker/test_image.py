@@ -13,7 +13,7 @@ import pytest
 
 from tests.docker.endpoint import HARDENED
 from tests.docker.job import Job
-from tests.engine import IMAGE_NAME, SOURCES, Containers, bind, docker, require_engine
+from tests.engine import IMAGE_NAME, Containers, bind, copy_sources, docker, require_engine
 
 pytestmark = pytest.mark.docker
 
@@ -130,14 +130,7 @@ def test_labels_tell_licence_revision_and_date(image: str) -> None:
 def clone(repo: Path, tmp_path: Path) -> Path:
     """A copy of what the image is built from."""
     require_engine()
-    for source in SOURCES:
-        target = tmp_path / "clone" / source
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if (repo / source).is_dir():
-            shutil.copytree(repo / source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(repo / source, target)
-    return tmp_path / "clone"
+    return copy_sources(repo, tmp_path / "clone")
 
 
 def build(folder: Path, tag: str, *options: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from container.errors import HyperparameterError
 from container.hyperparameters import parse
 from train import framework
-from train.framework import PACKAGES, with_framework
+from train.framework import PACKAGES, TITLES, with_framework
 
 INSTALLED = [name for name, package in PACKAGES.items() if find_spec(package)]
 
@@ -26,11 +26,17 @@ def test_what_is_not_installed_is_refused_in_one_sentence(wanted: str, monkeypat
         with_framework(parse({"framework": wanted}))
     assert str(refused.value) == (
         f"framework={wanted} was asked for, and this image has {other}: "
-        f"install the package {PACKAGES[wanted]} in it, or leave framework out."
+        f"use the image with {TITLES[wanted]}, or leave framework out."
     )
 
 
-def test_a_saved_model_needs_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(framework, "find_spec", lambda package: package)
-    with pytest.raises(HyperparameterError, match="saved_model=true needs TensorFlow"):
+@pytest.mark.parametrize(
+    ("installed", "remedy"),
+    [(("torch", "tensorflow"), "set framework=tensorflow"), (("torch",), "use the image with TensorFlow")],
+)
+def test_a_saved_model_needs_tensorflow(
+    installed: tuple[str, ...], remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(framework, "find_spec", lambda package: package if package in installed else None)
+    with pytest.raises(HyperparameterError, match=f"saved_model=true needs TensorFlow, .*: {remedy}, or"):
         with_framework(parse({"framework": "pytorch", "saved_model": "true"}))
