@@ -26,7 +26,7 @@ def client(base: Path) -> Iterator[FlaskClient]:
     service = Service(partial(load, base / "model"), Settings())
     service.wait_until_loaded()
 
-    def broken(texts: list[str]) -> None:
+    def broken(texts: list[str], target_lang: str | None = None) -> None:
         try:
             raise ValueError(f"no place for {texts[0]}")
         except ValueError as error:
