@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine import docker, image, require_engine, skip_or_fail  # noqa: F401  # image is a fixture
+from tests.engine import docker, image, pytorch_image, require_engine, skip_or_fail  # noqa: F401  # two are fixtures
 
 CONFIG = """\
 SchemaVersion: '1.0'
@@ -58,18 +58,25 @@ def no_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def container_root(image: str, tmp_path: Path) -> Iterator[Path]:  # noqa: F811
+def trained_by(request: pytest.FixtureRequest) -> str:
+    """The image under test: with TensorFlow, where a test does not name the fixture of another."""
+    name: str = request.getfixturevalue(getattr(request, "param", "image"))
+    return name
+
+
+@pytest.fixture
+def container_root(trained_by: str, tmp_path: Path) -> Iterator[Path]:
     """A folder for what the containers mount; afterwards it is ours again, and what the SDK started is gone."""
     root = tmp_path / "container root"
     root.mkdir()
-    before = set(docker("ps", "--all", "--quiet", f"--filter=ancestor={image}").stdout.split())
+    before = set(docker("ps", "--all", "--quiet", f"--filter=ancestor={trained_by}").stdout.split())
     yield root
-    started = set(docker("ps", "--all", "--quiet", f"--filter=ancestor={image}").stdout.split()) - before
+    started = set(docker("ps", "--all", "--quiet", f"--filter=ancestor={trained_by}").stdout.split()) - before
     if started:
         docker("rm", "--force", "--volumes", *started)
     docker("network", "rm", NETWORK, check=False)
     mount = f"--mount=type=bind,source={tmp_path},target=/mine"
-    docker("run", "--rm", mount, image, "chown", "-R", f"{os.getuid()}:{os.getgid()}", "/mine")
+    docker("run", "--rm", mount, trained_by, "chown", "-R", f"{os.getuid()}:{os.getgid()}", "/mine")
 
 
 @pytest.fixture

@@ -71,10 +71,11 @@ def check_transformed(answer: str) -> None:
     assert (bool(first), blank, bool(third)) == (True, "", True)
 
 
+@pytest.mark.parametrize("trained_by", ["image", "pytorch_image"], indirect=True)
 def test_fit_deploy_predict_transform(
-    image: str, channel: str, container_root: Path, tmp_path: Path, free_port: int
+    trained_by: str, channel: str, container_root: Path, tmp_path: Path, free_port: int
 ) -> None:
-    job = estimator(image, container_root, f"file://{tmp_path / 'output'}", free_port)
+    job = estimator(trained_by, container_root, f"file://{tmp_path / 'output'}", free_port)
     job.fit({"training": channel})
     with tarfile.open(tmp_path / "output" / "model.tar.gz") as archive:
         assert "manifest.json" in {name.removeprefix("./") for name in archive.getnames()}
