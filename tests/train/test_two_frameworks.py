@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -77,6 +78,14 @@ def train(job: Job) -> Trained:
         done = job.run()
         assert done.returncode == 0, done.stdout + done.stderr
     return Trained(job.paths)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """For PyTorch's processes: matrices this small gain nothing by a second thread, which waits by spinning."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OMP_NUM_THREADS", "1")
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -150,10 +159,9 @@ def test_weights_move_between_the_frameworks(
 
 
 def test_two_hosts_train_as_one_with_pytorch(
-    trained: dict[str, Trained], beginning: Path, tmp_path: Path, torch_python: str, monkeypatch: pytest.MonkeyPatch
+    trained: dict[str, Trained], beginning: Path, tmp_path: Path, torch_python: str
 ) -> None:
     """Two processes that find each other by resourceconfig.json: the losses of one host, equal weights on both."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     running, jobs = [], []
     for host in HOSTS:
         job = new_job(tmp_path / host, "pytorch", torch_python, beginning, epochs="17")
