@@ -28,7 +28,8 @@ from benchmarks.train_task import Task
 
 ROOT = Path(__file__).resolve().parent.parent
 JOEYNMT = "JoeyNMT 2.3"
-HERE, THERE = sys.executable, str(ROOT / ".venv-bench" / "bin" / "python")
+HERE = sys.executable
+THERE, TORCH = (str(ROOT / name / "bin" / "python") for name in (".venv-bench", ".venv-torch"))
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Row:
 ROWS = (
     Row("float32", "this trainer, float32", (HERE, "-m", "benchmarks.train_speed", "{task}", "float32")),
     Row("bfloat16", "this trainer, bfloat16", (HERE, "-m", "benchmarks.train_speed", "{task}", "bfloat16"), "bfloat16"),
+    Row(
+        "pytorch",
+        "this trainer, PyTorch, float32",
+        (TORCH, "-m", "benchmarks.train_speed", "{task}", "float32", "pytorch"),
+    ),
     Row("joeynmt", f"{JOEYNMT}, PyTorch, float32", (THERE, "-m", "benchmarks.train_joeynmt", "{task}")),
     Row("fit", "Keras `fit()`, graph, padded", (HERE, "-m", "benchmarks.train_keras", "{task}", "fit")),
     Row("eager", "eager step, 64 pairs padded", (HERE, "-m", "benchmarks.train_keras", "{task}", "eager")),

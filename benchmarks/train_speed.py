@@ -1,6 +1,6 @@
 """This trainer at the common task: its own loop, under the settings in which resuming is bit-exact.
 
-python -m benchmarks.train_speed TASK.json float32|bfloat16
+python -m benchmarks.train_speed TASK.json float32|bfloat16 [tensorflow|pytorch]
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Literal
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -18,12 +19,13 @@ from benchmarks.train_task import Meter, Task
 from container.cluster import SINGLE_HOST
 from container.hyperparameters import Hyperparameters
 from train.batches import Cursor, Encoded
-from train.fit import model_config
+from train.framework import open_backend
 from train.loop import plan_of, run
-from train.tensorflow_backend import TensorFlowBackend
+
+Framework = Literal["tensorflow", "pytorch"]
 
 
-def hyperparameters(task: Task, precision: str) -> Hyperparameters:
+def hyperparameters(task: Task, precision: str, framework: Framework = "tensorflow") -> Hyperparameters:
     return Hyperparameters(
         d_model=task.d_model,
         ffn_dim=task.ffn_dim,
@@ -34,13 +36,16 @@ def hyperparameters(task: Task, precision: str) -> Hyperparameters:
         batch_tokens=task.batch_tokens,
         learning_rate=task.learning_rate,
         precision=precision,
+        framework=framework,
         epochs=10_000,
     )
 
 
-def measure(task: Task, corpus: Encoded, precision: str) -> Meter:
-    hp = hyperparameters(task, precision)
-    backend = TensorFlowBackend(SINGLE_HOST)
+def measure(task: Task, corpus: Encoded, precision: str, framework: Framework = "tensorflow") -> Meter:
+    hp = hyperparameters(task, precision, framework)
+    backend = open_backend(hp, SINGLE_HOST)
+    from train.fit import model_config  # Keras is imported with it, for the framework that was opened
+
     state = backend.make_state(model_config(hp, task.vocab_size, precision), hp.seed)
     meter, cursor, plan = Meter(task), Cursor(), plan_of(corpus, hp, 0)
     meter.begin()
@@ -57,7 +62,8 @@ def measure(task: Task, corpus: Encoded, precision: str) -> Meter:
 
 def main() -> None:
     task = Task.from_json(Path(sys.argv[1]).read_text())
-    measure(task, Encoded(**np.load(task.path("ids.npz"))), sys.argv[2]).report()
+    framework: Framework = "pytorch" if sys.argv[3:] == ["pytorch"] else "tensorflow"
+    measure(task, Encoded(**np.load(task.path("ids.npz"))), sys.argv[2], framework).report()
 
 
 if __name__ == "__main__":
