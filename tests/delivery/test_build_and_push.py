@@ -7,7 +7,8 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -259,11 +260,24 @@ def test_says_that_the_image_did_not_build(project: Project, engine: None, regis
 @pytest.fixture
 def read_only_registry() -> Iterator[str]:
     """A registry that lets everybody in and takes nothing."""
+    with answering(lambda reading: 404 if reading else 403) as address:
+        yield address
+
+
+@pytest.fixture
+def broken_registry() -> Iterator[str]:
+    """A registry that lets everybody in and fails on everything."""
+    with answering(lambda reading: 500) as address:
+        yield address
+
+
+@contextmanager
+def answering(status: Callable[[bool], int]) -> Iterator[str]:
+    """The address of a registry that answers everything but a login by `status`, of a reading request or another."""
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
-            reading = self.command in ("GET", "HEAD")
-            self.send_response(200 if self.path == "/v2/" else 404 if reading else 403)
+            self.send_response(200 if self.path == "/v2/" else status(self.command in ("GET", "HEAD")))
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -284,6 +298,16 @@ def read_only_registry() -> Iterator[str]:
 def test_says_that_the_push_failed(project: Project, engine: None, read_only_registry: str) -> None:
     done = project.push(ECR_REGISTRY=read_only_registry)
     assert f"the push to {read_only_registry} failed" in last_line(done)
+
+
+@pytest.mark.docker
+def test_says_that_the_registry_does_not_say_what_it_has(
+    project: Project, engine: None, ecr_api: str, broken_registry: str
+) -> None:
+    """To build and push in the dark would end at an immutable tag."""
+    ecr(ecr_api).create_repository(repositoryName="sagemaker-nmt")
+    said = last_line(project.push(ECR_REGISTRY=broken_registry))
+    assert f"{broken_registry} did not say whether it has sagemaker-nmt:" in said
 
 
 @pytest.mark.docker

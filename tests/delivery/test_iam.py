@@ -158,7 +158,7 @@ def push(repo: Path, folder: Path, api: str, keys: dict[str, str]) -> subprocess
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("without", ["", "ecr:CreateRepository"])
+@pytest.mark.parametrize("without", ["", "ecr:CreateRepository", "ecr:DescribeRepositories"])
 def test_push(
     repo: Path, tmp_path: Path, engine: None, api: str, caller: Callable[..., dict[str, str]], without: str
 ) -> None:
