@@ -46,7 +46,7 @@ def status_of(answer: bytes) -> int:
 def test_a_full_queue_refuses_and_recovers(start: Start, gate: Gate) -> None:
     server = start(NMT_MAX_WAITING="100", NMT_BATCH_TOKENS="1", **gate.environment)
     server.wait_until_ready()
-    in_engine = 2 * (os.cpu_count() or 1)  # a sentence each is more than its threads take
+    in_engine = 2 + 2 * (os.cpu_count() or 1)  # a sentence each is more than its threads take
     with gate.shut():
         flight = InFlight(server, requests_=1, sentences=in_engine + 100)
         with ThreadPoolExecutor(64) as pool:

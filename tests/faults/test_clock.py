@@ -70,7 +70,7 @@ def test_the_wall_clock_jumps_by_ten_years(server: Server, clock: Clock, gate: G
     """Nothing in flight meets its deadline, no worker is taken for hung, and no request is lost."""
     before, processes = year(server), server.children()
     with gate.shut():
-        flight = InFlight(server, requests_=1, sentences=1)  # one thread of the engine is left for the others
+        flight = InFlight(server, requests_=1, sentences=1)
         crowd = Crowd(server, clients=4)
         for _ in range(2):
             clock.jump(offset)

@@ -15,10 +15,13 @@ from serve.predictor import Predictor, Source, Translation
 
 
 def put_a_gate_before_the_engine(gate: str, word: str) -> None:
-    """A batch with `word` in it waits for as long as somebody has the file `gate` locked for himself alone."""
+    """A batch with `word` in it waits for as long as somebody has the file `gate` locked for himself alone.
+
+    There is a thread more, so that one such batch leaves the others what they have, also on a single processor.
+    """
     make = Batcher.__init__
 
-    def make_gated(self: Batcher, predictor: Predictor, *arguments: Any, **options: Any) -> None:
+    def make_gated(self: Batcher, predictor: Predictor, threads: int, *arguments: Any, **options: Any) -> None:
         decode = predictor.decode
 
         def decode_behind_the_gate(sources: Sequence[Source], options: Options) -> list[Translation]:
@@ -28,7 +31,7 @@ def put_a_gate_before_the_engine(gate: str, word: str) -> None:
             return decode(sources, options)
 
         predictor.decode = decode_behind_the_gate  # type: ignore[method-assign]
-        make(self, predictor, *arguments, **options)
+        make(self, predictor, threads + 1, *arguments, **options)
 
     Batcher.__init__ = make_gated  # type: ignore[method-assign]
 
