@@ -24,6 +24,7 @@ TOY = {
     "ffn_dim": "32",
     "epochs": "1",
     "nsamples": "200",
+    "precision": "float32",  # not auto, which measures: on a busy machine two runs may choose differently
 }
 
 

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -36,8 +37,8 @@ MOMENTS = random.Random(1)
 INSIDE = Path(__file__).with_name("inside")  # changes the job, which imports what is in there
 
 
-def new_job(base: Path, **hyperparameters: str) -> Job:
-    job = Job(base)
+def new_job(base: Path, python: str = sys.executable, **hyperparameters: str) -> Job:
+    job = Job(base, python)
     job.configure({**HYPERPARAMETERS, **hyperparameters})
     job.channel("training", pairs__tsv=tsv(200))
     return job
@@ -200,6 +201,28 @@ def test_sigterm_in_the_middle_leaves_a_model_and_loses_nothing(undisturbed: tup
     assert weights(done.stdout) == weights(undisturbed[1])
     assert exported(job) == exported(undisturbed[0])
     assert not open_artifact(job.paths.model).manifest.training["stopped_early"]
+
+
+def test_pytorch_loses_nothing_either(torch_python: str, tmp_path: Path) -> None:
+    """Killed inside the write of a checkpoint, told to stop, and started a third time; with dropout."""
+    whole, job = (
+        new_job(tmp_path / name, torch_python, framework="pytorch", epochs="6") for name in ("whole", "disturbed")
+    )
+    undisturbed = whole.run()
+    assert undisturbed.returncode == 0, undisturbed.stderr
+
+    kill_in_write(job, 3)
+    stopped = stop(job, after_lines(4))
+    assert steps(stopped)[0] == (resumed_from(stopped) or 0) + 1
+    manifest = open_artifact(job.paths.model, with_weights=True).manifest
+    assert manifest.training["stopped_early"]
+    assert manifest.training["updates"] < steps(undisturbed.stdout)[-1]
+
+    last = job.run()
+    assert last.returncode == 0, last.stderr
+    assert resumed_from(last.stdout) == manifest.training["updates"]
+    assert weights(last.stdout) == weights(undisturbed.stdout)
+    assert exported(job) == exported(whole)
 
 
 def test_sigterm_while_the_corpus_is_read(job: Job) -> None:
