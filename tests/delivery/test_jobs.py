@@ -25,6 +25,7 @@ SECTIONS = [
     "Local Docker",
     "Push",
     "Train on SageMaker",
+    "Experiments",
     "Spot",
     "Many hosts",
     "Tune",
@@ -82,7 +83,7 @@ def test_the_python_of_the_page_runs(repo: Path, aws: str, monkeypatch: pytest.M
     for instance, known in KNOWN_TO_MOTO.items():
         text = text.replace(instance, known)
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     names: dict[str, Any] = {}
     for block in blocks:
         if "job" in names:  # what a job would have left
@@ -91,7 +92,8 @@ def test_the_python_of_the_page_runs(repo: Path, aws: str, monkeypatch: pytest.M
         exec(compile(block, "docs/jobs.md", "exec"), names)
 
     client = boto3.client("sagemaker")
-    assert len(client.list_training_jobs()["TrainingJobSummaries"]) == 2
+    assert len(client.list_training_jobs()["TrainingJobSummaries"]) == 3
+    assert len(client.list_experiments()["ExperimentSummaries"]) == 1
     assert len(client.list_transform_jobs()["TransformJobSummaries"]) == 1
     assert len(client.list_hyper_parameter_tuning_jobs()["HyperParameterTuningJobSummaries"]) == 1
     assert [each["EndpointName"] for each in client.list_endpoints()["Endpoints"]] == ["sagemaker-nmt-gpu"]
