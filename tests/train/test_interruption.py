@@ -118,6 +118,7 @@ def read_until(running: subprocess.Popen[str], wanted: str, count: int = 1) -> s
 
 
 def after_lines(count: int, wanted: str = "train_loss=") -> Moment:
+    """About then: the job goes on while we read."""
     return lambda job, running: read_until(running, wanted, count)
 
 
@@ -137,29 +138,39 @@ def kill(job: Job, moment: Moment) -> str:
     return printed + rest
 
 
-def kill_in_write(job: Job, number: int) -> str:
-    """Start the job, SIGKILL inside its `number`-th write of a checkpoint; returns all that was printed."""
-    path = f"{INSIDE}{os.pathsep}{REPOSITORY}"
-    running = job.start(PYTHONPATH=path, TEST_FREEZE_IN_WRITE=str(number))
+def frozen(job: Job, **moment: str) -> subprocess.Popen[str]:
+    """Start the job, which stops itself (SIGSTOP) at the moment that `inside/sitecustomize.py` reads of `moment`."""
+    running = job.start(PYTHONPATH=f"{INSIDE}{os.pathsep}{REPOSITORY}", **moment)
     found = os.waitid(os.P_PID, running.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
     assert found is not None and found.si_code == os.CLD_STOPPED, running.communicate()
+    return running
+
+
+def kill_in_write(job: Job, number: int) -> str:
+    """Start the job, SIGKILL inside its `number`-th write of a checkpoint; returns all that was printed."""
+    running = frozen(job, TEST_FREEZE_IN_WRITE=str(number))
     running.kill()
     printed, _ = running.communicate()
     assert unfinished(job), "it was not killed inside a write"
     return printed
 
 
-def stop(job: Job, moment: Moment) -> str:
-    """Start the job, wait for the moment, SIGTERM; the job has to end well. Returns all that was printed."""
-    running = job.start()
-    printed = moment(job, running)
+def stop(job: Job, number: int, wanted: str = "train_loss=") -> str:
+    """Start the job, SIGTERM right after its `number`-th line with `wanted`; returns all that was printed."""
+    running = frozen(job, TEST_FREEZE_AFTER_LINE=f"{number}:{wanted}")
     running.terminate()
+    running.send_signal(signal.SIGCONT)
+    return ends_well(job, running)
+
+
+def ends_well(job: Job, running: subprocess.Popen[str]) -> str:
+    """A job that was told to stop does so in time, with a model; returns what it printed."""
     told = time.monotonic()
-    rest, errors = running.communicate(timeout=SIGTERM_SECONDS)
+    printed, errors = running.communicate(timeout=SIGTERM_SECONDS)
     assert running.returncode == 0, errors
     assert time.monotonic() - told < SIGTERM_SECONDS
     assert not job.paths.failure.exists()
-    return printed + rest
+    return printed
 
 
 def test_a_job_killed_at_ten_moments_ends_with_the_weights_of_one_that_was_not(
@@ -187,11 +198,11 @@ def test_a_job_killed_at_ten_moments_ends_with_the_weights_of_one_that_was_not(
 
 
 def test_sigterm_in_the_middle_leaves_a_model_and_loses_nothing(undisturbed: tuple[Job, str], job: Job) -> None:
-    printed = stop(job, after_lines(20))
+    printed = stop(job, 20)
     manifest = open_artifact(job.paths.model).manifest
     updates = manifest.training["updates"]
     assert manifest.training["stopped_early"]
-    assert 20 <= updates < steps(undisturbed[1])[-1]
+    assert updates == 21 < steps(undisturbed[1])[-1]
     assert f"train: asked to stop: {updates} updates were done" in printed
     assert weights(printed) != weights(undisturbed[1])
 
@@ -212,11 +223,12 @@ def test_pytorch_loses_nothing_either(torch_python: str, tmp_path: Path) -> None
     assert undisturbed.returncode == 0, undisturbed.stderr
 
     kill_in_write(job, 3)
-    stopped = stop(job, after_lines(4))
-    assert steps(stopped)[0] == (resumed_from(stopped) or 0) + 1
+    stopped = stop(job, 4)
+    done_before = resumed_from(stopped) or 0
+    assert steps(stopped)[0] == done_before + 1
     manifest = open_artifact(job.paths.model, with_weights=True).manifest
     assert manifest.training["stopped_early"]
-    assert manifest.training["updates"] < steps(undisturbed.stdout)[-1]
+    assert manifest.training["updates"] == done_before + 5 < steps(undisturbed.stdout)[-1]
 
     last = job.run()
     assert last.returncode == 0, last.stderr
@@ -232,16 +244,13 @@ def test_sigterm_while_the_corpus_is_read(job: Job) -> None:
     os.mkfifo(fifo)
     job.paths.input_data_config.write_text(json.dumps({"training": {"TrainingInputMode": "Pipe"}}))
 
-    def reading(job: Job, running: subprocess.Popen[str]) -> str:
-        with fifo.open("w") as corpus:  # returns when the job has opened the other end
-            corpus.write(tsv(100))
-            corpus.flush()
-            running.terminate()
-            corpus.write(tsv(200).removeprefix(tsv(100)))
-        return ""
-
-    printed = stop(job, reading)
-    assert len(steps(printed)) == 1
+    running = job.start()
+    with fifo.open("w") as corpus:  # returns when the job has opened the other end
+        corpus.write(tsv(100))
+        corpus.flush()
+        running.terminate()
+        corpus.write(tsv(200).removeprefix(tsv(100)))
+    assert len(steps(ends_well(job, running))) == 1
     assert open_artifact(job.paths.model).manifest.training["updates"] == 1
 
 
@@ -250,16 +259,16 @@ def test_sigterm_while_the_corpus_is_read(job: Job) -> None:
     [
         pytest.param("pairs to train on", id="tokenizer"),
         pytest.param("source and", id="import of TensorFlow"),
-        pytest.param("warm-up of", id="compilation"),
+        pytest.param("warm-up of", id="before compilation"),
         pytest.param("weights_sha256=", id="export and scores"),
     ],
 )
 def test_sigterm_in_other_phases(job: Job, line: str) -> None:
     job.configure({**HYPERPARAMETERS, "epochs": "1"})
-    printed = stop(job, after_lines(1, line))
+    printed = stop(job, 1, line)
     manifest = open_artifact(job.paths.model).manifest
     assert manifest.training["updates"] == len(steps(printed))
-    assert manifest.training["updates"] == 1 or line == "weights_sha256="
+    assert (manifest.training["updates"] == 1) == (line != "weights_sha256=")
     assert manifest.scores
 
 
