@@ -62,16 +62,7 @@ if FRAMEWORK == "pytorch":
         at = torch.tensor(x, dtype=torch.float32, requires_grad=True)
         return to_numpy(torch.autograd.grad(function(at), at, torch.tensor(upstream, dtype=torch.float32))[0])
 
-    def loss_of(
-        hidden: np.ndarray,
-        table: np.ndarray,
-        labels: np.ndarray,
-        smoothing: float,
-        *,
-        factor: float = 1.0,
-        precision: str = "float32",
-    ) -> Loss:
-        """The fused loss in a compute type, and the gradients of `factor` times the smoothed one."""
+    def _differentiated(hidden: Any, table: Any, labels: Any, smoothing: float, factor: float, precision: str) -> Loss:
         h = torch.tensor(hidden, dtype=getattr(torch, precision), requires_grad=True)
         t = torch.tensor(table, requires_grad=True)
         smoothed, plain = smoothed_cross_entropy(h, t, torch.tensor(labels), smoothing)
@@ -101,16 +92,7 @@ else:
             y = function(at)
         return to_numpy(tape.gradient(y, at, tf.constant(upstream, tf.float32)))
 
-    def loss_of(
-        hidden: np.ndarray,
-        table: np.ndarray,
-        labels: np.ndarray,
-        smoothing: float,
-        *,
-        factor: float = 1.0,
-        precision: str = "float32",
-    ) -> Loss:
-        """The fused loss in a compute type, and the gradients of `factor` times the smoothed one."""
+    def _differentiated(hidden: Any, table: Any, labels: Any, smoothing: float, factor: float, precision: str) -> Loss:
         h, t = tf.cast(hidden, precision), tf.convert_to_tensor(table)
         with tf.GradientTape() as tape:
             tape.watch([h, t])
@@ -118,6 +100,19 @@ else:
             scaled = smoothed * factor
         gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(scaled, [h, t])]
         return _loss(smoothed, plain, gradients)
+
+
+def loss_of(
+    hidden: np.ndarray,
+    table: np.ndarray,
+    labels: np.ndarray,
+    smoothing: float,
+    *,
+    factor: float = 1.0,
+    precision: str = "float32",
+) -> Loss:
+    """The fused loss in a compute type, and the gradients of `factor` times the smoothed one."""
+    return _differentiated(hidden, table, labels, smoothing, factor, precision)
 
 
 def _loss(smoothed: Any, plain: Any, gradients: Any) -> Loss:
