@@ -149,6 +149,18 @@ def test_a_document_lets_others_pass(bench: Callable[..., Bench]) -> None:
     assert document.result(SECONDS) == ["x/4"] * 20
 
 
+def test_what_one_more_batch_ends_does_not_wait_for_the_others(bench: Callable[..., Bench]) -> None:
+    line = bench(batch_tokens=4, max_waiting=100)
+    line.send("a")
+    first, second = line.send(*["x"] * 6), line.send(*["y"] * 6)
+    line.engine.finish(3)
+    assert first.result(SECONDS) == ["x/4"] * 6
+    assert not second.done()
+    line.engine.finish()
+    assert second.result(SECONDS) == ["y/4"] * 6
+    assert line.engine.batches == [["a"], ["x"] * 4, ["x", "x", "y", "y"], ["y"] * 4]
+
+
 def test_a_lone_request_of_many_sentences_uses_every_thread(bench: Callable[..., Bench]) -> None:
     line = bench(threads=2, batch_tokens=100)
     request = line.send("a", "b", "c", "d")
