@@ -6,6 +6,9 @@ Each line of the file is the body of one POST /invocations; the connections go t
 sending its next request when the answer to its last is there (a closed loop, as wrk's). Prints one JSON
 object: see `Load`. A process of its own, so that the server's interpreter never waits for the client's; the
 share of a core that it takes is part of the result, because client and server share the machine.
+
+A request that lies partly outside the measured time counts by its part inside: where many sentences are in flight,
+whole requests would be few, and come in waves. The load goes on until all of those are answered.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import select
 import socket
 import subprocess
@@ -29,12 +33,13 @@ HEAD_END = b"\r\n\r\n"
 
 @dataclass(frozen=True)
 class Load:
-    """What a run saw. `seconds` is the measured time, milliseconds are those of whole requests.
+    """What a run saw of the requests in flight in the measured time, `seconds`; milliseconds are those of whole ones.
 
-    failed: answers other than 200 and connections that broke. core: share of one core that the client took.
+    requests: by the part of each that lies inside. failed: answers other than 200 and connections that broke.
+    core: share of one core that the client took.
     """
 
-    requests: int
+    requests: float
     failed: int
     seconds: float
     p50: float
@@ -87,29 +92,33 @@ def measure(port: int, bodies: Sequence[bytes], connections: int, seconds: float
     opened: dict[int, Connection] = {}
     for _ in range(connections):
         _start(port, poll, opened, next(requests))
-    took: list[float] = []
+    spans: list[tuple[float, float]] = []  # sent, answered
     failed, begin = 0, time.perf_counter() + warm_up
-    end, cpu = begin + seconds, 0.0
+    end = begin + seconds
+    cpu: list[float] = []  # when the measured time begins and when it is over
     while opened:
         for number, _ in poll.poll(PATIENCE):
             connection = opened[number]
             if (outcome := connection.receive()) is None:
                 continue
             now = time.perf_counter()
+            while now >= (begin, end, math.inf)[len(cpu)]:
+                cpu.append(time.process_time())
             answered, stays = outcome
-            if begin <= now < end:
-                cpu = cpu or time.process_time()
-                took.append(now - connection.sent_at)
+            if now >= begin and connection.sent_at < end:
+                spans.append((connection.sent_at, now))
                 failed += not answered
-            if stays and now < end:
+            # Afterwards it goes on as long as another answer is awaited, so that the last ones come no faster.
+            goes_on = now < end or any(each.sent_at < end for each in opened.values() if each is not connection)
+            if stays and goes_on:
                 connection.send(next(requests))
                 continue
             del opened[number]
             poll.unregister(number)
             connection.sock.close()
-            if now < end:
+            if goes_on:
                 _start(port, poll, opened, next(requests))
-    return _summary(took, failed, seconds, (time.process_time() - cpu) / seconds)
+    return _summary(spans, failed, begin, end, cpu)
 
 
 def _start(port: int, poll: select.epoll, opened: dict[int, Connection], request: bytes) -> None:
@@ -125,10 +134,11 @@ def request_of(body: bytes) -> bytes:
     return f"{head}Content-Length: {len(body)}".encode() + HEAD_END + body
 
 
-def _summary(took: list[float], failed: int, seconds: float, core: float) -> Load:
-    ordered = sorted(took) or [float("nan")]
+def _summary(spans: Sequence[tuple[float, float]], failed: int, begin: float, end: float, cpu: Sequence[float]) -> Load:
+    inside = ((min(end, answered) - max(begin, sent)) / (answered - sent) for sent, answered in spans)
+    ordered = sorted(answered - sent for sent, answered in spans)
     p50, p95, p99 = (1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95, 0.99))
-    return Load(len(took), failed, seconds, p50, p95, p99, core)
+    return Load(sum(inside), failed, end - begin, p50, p95, p99, (cpu[1] - cpu[0]) / (end - begin))
 
 
 def bodies_of(sentences: Sequence[str], size: int, beam: int) -> Iterator[bytes]:
