@@ -24,8 +24,8 @@ import sentencepiece
 
 from container.artifact import READABLE, Artifact, Calibration, Decoding, Score, mean_log_probability, open_artifact
 from container.hyperparameters import Hyperparameters
-from container.text import clean
-from train.corpus import Corpus, clean_pairs, split
+from container.text import clean, default_prefixes
+from train.corpus import Corpus, clean_pairs, sample, split
 from train.direction import directions
 from train.evaluate import TOKENS_A_BATCH, TestSet, make_test_set
 from train.tokenizer import load_tokenizer
@@ -174,11 +174,32 @@ def main() -> None:
 
 
 def _split(model: Artifact, hp: Hyperparameters, path: Path) -> Corpus:
-    """The parts of a TSV corpus, split as the model's own settings say."""
-    rows = (line.rstrip("\r\n").split("\t")[:2] for line in path.open(encoding="utf-8"))
-    cleaned = partial(clean, clean_dots=hp.clean_dots, prefixes=model.manifest.clean_up.non_breaking_prefixes)
-    pairs, _ = clean_pairs(((source, target) for source, target in rows), cleaned, cleaned)
-    return split(pairs, validation_fraction=hp.validation_fraction, test_fraction=hp.test_fraction)
+    """The parts of a TSV corpus, split as the model's own settings say; SystemExit when they are not the model's.
+
+    Non-breaking prefixes of a target language are not in a model of one direction: ours are taken.
+    """
+    manifest = model.manifest
+    targets = (
+        manifest.reverse.clean_up.non_breaking_prefixes if manifest.reverse else default_prefixes(manifest.target_lang)
+    )
+    cleaners = (
+        partial(clean, clean_dots=hp.clean_dots, prefixes=prefixes)
+        for prefixes in (manifest.clean_up.non_breaking_prefixes, targets)
+    )
+    with path.open(encoding="utf-8") as lines:
+        rows = (line.rstrip("\r\n").split("\t")[:2] for line in lines)
+        pairs, _ = clean_pairs(((source, target) for source, target in rows), *cleaners)
+    corpus = split(
+        sample(pairs, hp.nsamples, hp.seed),
+        validation_fraction=hp.validation_fraction,
+        test_fraction=hp.test_fraction,
+    )
+    if corpus.fingerprint != manifest.corpus.get("fingerprint"):
+        raise SystemExit(
+            f"{path} does not make the parts that the model was trained with, so a test sentence may have been learnt: "
+            "give the TSV file that was its whole training channel."
+        )
+    return corpus
 
 
 if __name__ == "__main__":

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,25 +12,18 @@ from pathlib import Path
 from safetensors.numpy import save
 
 from container import artifact
-from container.artifact import Calibration, CleanUp, Decoding, Manifest, OneDirection, Score, write_atomically
+from container.artifact import Manifest, OneDirection, write_atomically
 from container.hyperparameters import Hyperparameters
 from container.paths import Paths
 from container.text import PLACEHOLDERS
-from train.analysis import Translations
-from train.calibration import calibrate, error_on, judge
-from train.direction import Direction, directions
-from train.evaluate import TestSet, make_test_set, score, translate
+from train.direction import directions
 from train.export import export_ctranslate2
 from train.fit import Fitted
+from train.measure import Exported, decoding_of, measure
 from train.parity import Reference, ctranslate2_parity, make_reference, saved_model_parity
 from train.prepare import Prepared, copy_tokenizer
 from train.progress import Progress
-from train.records import Pair
 from train.report import FinishedJob, write_report
-
-TEST_SOURCES = 2000  # a 95 % interval of about +-1 BLEU
-COMPARED_SOURCES = 500  # translated again in float32, for what quantisation costs
-HURRIED_SOURCES = 100  # when the job was told to stop, there are seconds left
 
 
 def publish(
@@ -67,8 +58,8 @@ def publish(
         (folder / artifact.WEIGHTS).write_bytes(
             save(fitted.weights, metadata={"config": json.dumps(asdict(fitted.config))})
         )
-        model = folder / artifact.CTRANSLATE2
-        ways = [_measured(direction, prepared, hp, model, float32, progress, stop) for direction in directions(hp)]
+        exported = Exported(folder / artifact.CTRANSLATE2, float32, prepared, hp, progress, stop)
+        ways = [measure(exported, direction) for direction in directions(hp)]
         manifest = _manifest(prepared, fitted, hp, [way for way, _ in ways], parity, stopped=stopped_early)
         published = artifact.publish(folder, paths.model, manifest)
     paths.output_data.mkdir(parents=True, exist_ok=True)
@@ -94,106 +85,6 @@ def _export_saved_model(
     )
 
 
-def _measured(
-    direction: Direction,
-    prepared: Prepared,
-    hp: Hyperparameters,
-    model: Path,
-    float32: Path,
-    progress: Progress,
-    stop: threading.Event,
-) -> tuple[OneDirection, Translations | None]:
-    """One direction of the exports in `model` and `float32`, scored; its translations of the test part, if any."""
-    scores, translations = _scores(direction, prepared, hp, model, float32, progress, stop)
-    calibration, error = _calibration(direction, prepared, hp, model, progress, stop)
-    prefixes = prepared.prefixes.target if direction.backwards else prepared.prefixes.source
-    clean_up = CleanUp(clean_dots=hp.clean_dots, non_breaking_prefixes=prefixes)
-    return OneDirection(
-        source_tokens_prefix=direction.tag, clean_up=clean_up, calibration=calibration, scores={**scores, **error}
-    ), translations
-
-
-def _scores(
-    direction: Direction,
-    prepared: Prepared,
-    hp: Hyperparameters,
-    model: Path,
-    float32: Path,
-    progress: Progress,
-    stop: threading.Event,
-) -> tuple[dict[str, Score], Translations | None]:
-    test = direction.of(prepared.corpus.test)
-    test_set = make_test_set(test, HURRIED_SOURCES if stop.is_set() else TEST_SOURCES)
-    if not test_set.sources:
-        progress.say(f"there is no test part, so nothing is scored{direction.aside}")
-        return {}, None
-
-    def translations_of(folder: Path, sentences: TestSet) -> Translations:
-        began = time.monotonic()
-        hypotheses = translate(
-            folder,
-            prepared.tokenizer,
-            sentences.sources,
-            beam_size=hp.beam_size,
-            length_penalty=hp.length_penalty,
-            max_length=hp.max_len + 1,
-            threads=os.cpu_count() or 1,
-            prefix=direction.tag,
-        )
-        return Translations(sentences, hypotheses, time.monotonic() - began)
-
-    def bleu_of(folder: Path, sentences: TestSet) -> float:
-        return score(translations_of(folder, sentences).hypotheses, sentences)["bleu"].value
-
-    translations = translations_of(model, test_set)
-    scores = score(translations.hypotheses, test_set)
-    progress.metrics(**{f"test_{name}{direction.suffix}": scores[name].value for name in ("bleu", "chrf")})
-    if hp.quantization != "float32" and not stop.is_set():
-        few = make_test_set(test, COMPARED_SOURCES)
-        lost = bleu_of(float32, few) - bleu_of(model, few)
-        progress.say(
-            f"{hp.quantization} against float32: {round(-lost, 2) + 0:+.2f} BLEU on {len(few.sources)} test sentences"
-            f"{direction.aside}"
-        )
-        scores["bleu_lost_by_quantization"] = Score(value=round(lost, 2), signature=scores["bleu"].signature)
-    return scores, translations
-
-
-def _calibration(
-    direction: Direction,
-    prepared: Prepared,
-    hp: Hyperparameters,
-    model: Path,
-    progress: Progress,
-    stop: threading.Event,
-) -> tuple[Calibration | None, dict[str, Score]]:
-    """What a confidence is made of, and its error on the test part where there is one."""
-
-    def part(pairs: Sequence[Pair]) -> TestSet:
-        return make_test_set(direction.of(pairs), HURRIED_SOURCES if stop.is_set() else TEST_SOURCES)
-
-    corpus, decoding = prepared.corpus, _decoding(hp)
-    calibration = calibrate(model, prepared.tokenizer, part(corpus.validation), decoding, direction.tag)
-    if calibration is None:
-        why = "the validation part is too small, or all good or all bad"
-        progress.say(f"{why}: no confidence can be learnt from it{direction.aside}")
-        return None, {}
-    if not corpus.test:
-        return calibration, {}
-    error = error_on(calibration, judge(model, prepared.tokenizer, part(corpus.test), decoding, direction.tag))
-    progress.metrics(**{f"calibration_error{direction.suffix}": error.value})
-    return calibration, {"calibration_error": error}
-
-
-def _decoding(hp: Hyperparameters) -> Decoding:
-    return Decoding(
-        beam_size=hp.beam_size,
-        length_penalty=hp.length_penalty,
-        max_source_length=hp.max_len,
-        max_target_length=2 * hp.max_len,
-    )
-
-
 def _manifest(
     prepared: Prepared,
     fitted: Fitted,
@@ -209,7 +100,7 @@ def _manifest(
         source_lang=hp.source_lang,
         target_lang=hp.target_lang,
         placeholders=PLACEHOLDERS,
-        decoding=_decoding(hp),
+        decoding=decoding_of(hp),
         hyperparameters=hp.model_dump(mode="json"),
         corpus={
             "fingerprint": corpus.fingerprint,

@@ -11,17 +11,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from container.artifact import Artifact, Calibration, Decoding, mean_log_probability, open_artifact
+from container.artifact import Artifact, Calibration, CleanUp, Decoding, mean_log_probability, open_artifact
 from container.describe import METRICS
 from container.hyperparameters import Hyperparameters
+from container.text import default_prefixes as prefixes
+from container.text import drop_dots
 from data.sample import read_part
 from train import calibration
 from train.calibration import BINS, FEWEST, Judged, calibrate, calibration_error, error_on, fit, judge, reliability
-from train.corpus import Corpus
+from train.corpus import Corpus, sample, split
 from train.direction import FORWARD, Direction
 from train.evaluate import TestSet, make_test_set
+from train.measure import Exported, learn_confidence
 from train.progress import Progress
-from train.publish import _calibration
 from train.records import Pair
 from train.tokenizer import load_tokenizer
 
@@ -106,8 +108,9 @@ def test_publishing_learns_the_curve_and_measures_its_error(
         corpus=Corpus([], held_out[:150], held_out[150:]), tokenizer=load_tokenizer(learnable.tokenizer)
     )
     hp = Hyperparameters.model_validate(learnable.manifest.hyperparameters)
-    given = (direction, prepared, hp, learnable.ctranslate2, Progress(hp), threading.Event())
-    curve, scores = _calibration(*given)  # type: ignore[arg-type]
+    model = learnable.ctranslate2
+    exported = Exported(model, model, prepared, hp, Progress(hp), threading.Event())  # type: ignore[arg-type]
+    curve, scores = learn_confidence(exported, direction)
     assert curve is not None
     assert curve.sentences == len({pair.source for pair in direction.of(held_out[:150])})
     validation, decoding = make_test_set(direction.of(held_out[:150])), learnable.manifest.decoding
@@ -118,16 +121,35 @@ def test_publishing_learns_the_curve_and_measures_its_error(
     assert [float(value) for value in re.findall(metric.regex, capsys.readouterr().out)] == [error.value]
 
 
-def test_the_command_prints_the_curve_the_bins_and_the_error(
-    learnable: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    corpus = tmp_path / "pairs.tsv"
-    corpus.write_text("".join(f"{source}\t{target}\n" for source, target in read_part("test")))
-    fractions = {**learnable.manifest.hyperparameters, "validation_fraction": 0.4, "test_fraction": 0.3}
-    split_so = replace(learnable, manifest=learnable.manifest.model_copy(update={"hyperparameters": fractions}))
-    monkeypatch.setattr(calibration, "open_artifact", lambda path: split_so)
-    monkeypatch.setattr("sys.argv", ["calibration", str(learnable.path), str(corpus)])
+@pytest.fixture
+def corpus(learnable: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A TSV file that the model says it was trained with: clean-up, sampling and split as a job does them."""
+    settings = {"clean_dots": True, "nsamples": 400, "validation_fraction": 0.4, "test_fraction": 0.3}
+    rows = [*read_part("test"), ("Dr. Brown ate it.", "Lo comió el Excmo. Brown.")]
+    (tmp_path / "pairs.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in rows))
+    hp = Hyperparameters.model_validate({**learnable.manifest.hyperparameters, **settings})
+    pairs = [Pair(drop_dots(source, prefixes("en")), drop_dots(target, prefixes("es"))) for source, target in rows]
+    assert pairs[-1] == ("Dr Brown ate it.", "Lo comió el Excmo Brown.")
+    chosen = sample(pairs, hp.nsamples, hp.seed)
+    assert pairs[-1] in chosen, "what tells the languages' clean-up apart is not in the corpus"
+    parts = split(chosen, validation_fraction=hp.validation_fraction, test_fraction=hp.test_fraction)
+    changes = {"hyperparameters": hp.model_dump(mode="json"), "corpus": {"fingerprint": parts.fingerprint}}
+    changed = {**changes, "clean_up": CleanUp(clean_dots=True, non_breaking_prefixes=prefixes("en"))}
+    model = replace(learnable, manifest=learnable.manifest.model_copy(update=changed))
+    monkeypatch.setattr(calibration, "open_artifact", lambda path: model)
+    monkeypatch.setattr("sys.argv", ["calibration", str(learnable.path), str(tmp_path / "pairs.tsv")])
+    return tmp_path / "pairs.tsv"
+
+
+def test_the_command_prints_the_curve_the_bins_and_the_error(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     calibration.main()
     printed = capsys.readouterr().out
     assert printed.count("\n| ") == 1 + BINS
     assert "Expected calibration error 0." in printed
+
+
+def test_the_command_refuses_a_corpus_that_makes_other_parts(corpus: Path) -> None:
+    with corpus.open("a") as lines:
+        lines.write("One more.\tUna más.\n")
+    with pytest.raises(SystemExit, match=r"pairs\.tsv does not make the parts that the model was trained with"):
+        calibration.main()
