@@ -11,7 +11,7 @@ import hashlib
 import math
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -128,10 +128,7 @@ def split(
         part_of.setdefault(component_of[index], "test" if index < len(given_test) else "validation")
     reserved = set(part_of)
 
-    members: dict[int, list[Pair]] = {}
-    for component, pair in zip(component_of, everything, strict=True):
-        if component not in reserved:
-            members.setdefault(component, []).append(pair)
+    members = _members(everything, component_of, but=reserved)
     ranked = sorted(members, key=lambda component: _rank(members[component]))
     total = sum(len(group) for group in members.values())
     for part, wanted in (
@@ -159,6 +156,15 @@ def split(
     if not parts["train"]:
         raise too_few(len(pairs))
     return Corpus(parts["train"], parts["validation"], parts["test"], {"tied_to_held_out": tied})
+
+
+def _members(pairs: Sequence[Pair], component_of: Sequence[int], but: Collection[int]) -> dict[int, list[Pair]]:
+    """The pairs of each component, some components left out."""
+    members: dict[int, list[Pair]] = {}
+    for component, pair in zip(component_of, pairs, strict=True):
+        if component not in but:
+            members.setdefault(component, []).append(pair)
+    return members
 
 
 def cut_off(ranked: Iterable[tuple[int, int]], wanted: int) -> Iterator[int]:

@@ -103,10 +103,7 @@ def prepare(
             del few  # the chain lets go of them
             corpus = reader.corpus_on_disk(records, workers, scratch)
         _refuse_other_corpora(corpus, peers)
-        say(
-            f"{len(corpus.train)} pairs to train on, {len(corpus.validation)} to validate, {len(corpus.test)} to test; "
-            f"left out: {_in_words(corpus.dropped)}"
-        )
+        say(_in_words(corpus))
         copies = placeholder_copies(corpus.train, hp.seed)
         tokenizer = _tokenizer(hp, chain(corpus.train, copies), tokenizer_path, peers, say)
         ways = directions(hp)
@@ -279,13 +276,17 @@ def _included(ways: Sequence[Direction]) -> str:
     return "and both directions included" if len(ways) > 1 else "included"
 
 
-def _in_words(dropped: dict[str, int]) -> str:
+def _in_words(corpus: Corpus) -> str:
     words = {
         "empty": "empty",
         "repeated": "repeated",
         "tied_to_held_out": "sharing a sentence with a held-out channel",
     }
-    return ", ".join(f"{count} {words[name]}" for name, count in sorted(dropped.items()))
+    dropped = ", ".join(f"{count} {words[name]}" for name, count in sorted(corpus.dropped.items()))
+    return (
+        f"{len(corpus.train)} pairs to train on, {len(corpus.validation)} to validate, {len(corpus.test)} to test; "
+        f"left out: {dropped}"
+    )
 
 
 def copy_tokenizer(prepared: Prepared, destination: Path) -> None:
