@@ -148,8 +148,11 @@ def train_and_translate(task: Task, model_dir: Path, until: float) -> None:
     progress = model_dir / "progress.json"
     before = 0.0
     if progress.exists():
-        before = json.loads(progress.read_text())["seconds"]
+        earlier = json.loads(progress.read_text())
+        before = earlier["seconds"]
         cfg["training"]["load_model"] = str(model_dir / "latest.ckpt")
+        # Its epochs begin at 1 again, each shuffled by seed + epoch: with one seed all pieces would see the same pairs.
+        cfg["random_seed"] += earlier["updates"]
     began = ended = 0.0
 
     def start() -> None:
