@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.docker.job import TOY, Job
-from tests.engine import Containers, containers, image, pytorch_image  # noqa: F401  # fixtures
+from tests.engine import containers, image, pytorch_image  # noqa: F401  # fixtures
 
 
 @pytest.fixture(scope="session")
@@ -19,10 +19,5 @@ def pairs(repo: Path) -> Path:
 def trained(image: str, pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:  # noqa: F811
     """A job that the image ran to its end as SageMaker runs it: as root, here with no network at all."""
     job = Job.create(tmp_path_factory.mktemp("job"), pairs, TOY)
-    running = Containers(image)
-    try:
-        done = job.run(running, "--network=none")
-    finally:
-        running.remove_all()
-    assert done.returncode == 0, done.stdout + done.stderr
+    job.run_well(image)
     return job

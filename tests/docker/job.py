@@ -74,3 +74,13 @@ class Job:
         owner = f"{os.getuid()}:{os.getgid()}"
         containers.run("chown", "-R", owner, "/job", options=[bind(self.base, "/job")])
         return done
+
+    def run_well(self, image: str, *options: str) -> str:
+        """Run the job without network, in a container of its own, to a good end; returns what it printed."""
+        containers = Containers(image)
+        try:
+            done = self.run(containers, *options, "--network=none")
+        finally:
+            containers.remove_all()
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout

@@ -50,12 +50,7 @@ def gpu(gpu_image: str) -> Iterator[Containers]:
 def trained_model(gpu_image: str, pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model of a job that ran without a GPU, hardened and without network."""
     job = Job.create(tmp_path_factory.mktemp("gpu job"), pairs, TOY)
-    running = Containers(gpu_image)
-    try:
-        done = job.run(running, *HARDENED, "--network=none")
-    finally:
-        running.remove_all()
-    assert done.returncode == 0, done.stdout + done.stderr
+    job.run_well(gpu_image, *HARDENED)
     return job.model
 
 

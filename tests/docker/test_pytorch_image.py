@@ -29,13 +29,7 @@ def pytorch(pytorch_image: str) -> Iterator[Containers]:
 def trained_model(pytorch_image: str, pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model of a job that names no framework, as any user on a read-only root, without network."""
     job = Job.create(tmp_path_factory.mktemp("pytorch job"), pairs, TOY)
-    running = Containers(pytorch_image)
-    try:
-        done = job.run(running, *HARDENED, "--network=none")
-    finally:
-        running.remove_all()
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "importing PyTorch" in done.stdout
+    assert "importing PyTorch" in job.run_well(pytorch_image, *HARDENED)
     return job.model
 
 

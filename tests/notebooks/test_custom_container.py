@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from tests.engine import docker
-from tests.notebooks.conftest import Execute, printed
+from tests.notebooks.conftest import Execute, printed, tidied
+from tests.serve.server import free_port
 
 NOTEBOOK = "transformer_nmt_training_custom_container.ipynb"
 SENTENCE = re.compile(
@@ -23,25 +21,16 @@ SENTENCE = re.compile(
 @pytest.fixture
 def work(image: str, tmp_path: Path) -> Iterator[Path]:
     """A folder for the notebook; what its containers wrote is ours again afterwards, and they are gone."""
-    before = set(docker("ps", "--all", "--quiet", f"--filter=ancestor={image}").stdout.split())
-    yield tmp_path
-    started = set(docker("ps", "--all", "--quiet", f"--filter=ancestor={image}").stdout.split()) - before
-    if started:
-        docker("rm", "--force", "--volumes", *started)
-    docker("network", "rm", "sagemaker-local", check=False)
-    mount = f"--mount=type=bind,source={tmp_path},target=/mine"
-    docker("run", "--rm", mount, image, "chown", "-R", f"{os.getuid()}:{os.getgid()}", "/mine")
+    with tidied(tmp_path, image, owner=image):
+        yield tmp_path
 
 
 @pytest.mark.docker
 def test_it_runs_top_to_bottom_without_an_aws_account(execute: Execute, image: str, work: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     environment = {
         "NMT_NOTEBOOK_QUICK": "1",
         "NMT_NOTEBOOK_WORK": str(work),
-        "NMT_NOTEBOOK_PORT": str(port),
+        "NMT_NOTEBOOK_PORT": str(free_port()),
         "NMT_IMAGE": image,
     }
     said = printed(execute(NOTEBOOK, 600, environment))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,8 @@ from container.cluster import read_cluster
 from container.paths import Paths
 from notebooks.script_mode.stage import ENTRY, stage
 from notebooks.script_mode.train_nmt import lay_out, take
-from tests.engine import docker
-from tests.notebooks.conftest import Execute, printed
+from tests.notebooks.conftest import Execute, printed, tidied
+from tests.serve.server import free_port
 
 NOTEBOOK = "transformer_nmt_training_and_serving.ipynb"
 SENTENCE = re.compile(r"^(Good morning!|Where is the station\?|My sister has a small dog\.) +(\S.*)$", re.MULTILINE)
@@ -29,26 +27,18 @@ SENTENCE = re.compile(r"^(Good morning!|Where is the station\?|My sister has a s
 def script_mode_image(image: str, tmp_path: Path) -> Iterator[str]:
     """A name for the image that the notebook builds; what it started is gone afterwards."""
     name = "sagemaker-nmt-script-mode-test"
-    yield name
-    started = docker("ps", "--all", "--quiet", f"--filter=ancestor={name}", check=False).stdout.split()
-    if started:
-        docker("rm", "--force", "--volumes", *started)
-    docker("network", "rm", "sagemaker-local", check=False)
-    mount = f"--mount=type=bind,source={tmp_path},target=/mine"
-    docker("run", "--rm", mount, image, "chown", "-R", f"{os.getuid()}:{os.getgid()}", "/mine")
+    with tidied(tmp_path, name, owner=image):
+        yield name
 
 
 @pytest.mark.docker
 def test_the_notebook_runs_top_to_bottom_without_an_aws_account(
     execute: Execute, image: str, script_mode_image: str, tmp_path: Path
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     environment = {
         "NMT_NOTEBOOK_QUICK": "1",
         "NMT_NOTEBOOK_WORK": str(tmp_path),
-        "NMT_NOTEBOOK_PORT": str(port),
+        "NMT_NOTEBOOK_PORT": str(free_port()),
         "NMT_IMAGE": image,
         "NMT_SCRIPT_MODE_IMAGE": script_mode_image,
     }
