@@ -8,7 +8,8 @@ object: see `Load`. A process of its own, so that the server's interpreter never
 share of a core that it takes is part of the result, because client and server share the machine.
 
 A request that lies partly outside the measured time counts by its part inside: where many sentences are in flight,
-whole requests would be few, and come in waves. The load goes on until all of those are answered.
+whole requests would be few, and come in waves. So the measured time begins once every connection has been answered,
+and the load goes on until all that it holds is.
 """
 
 from __future__ import annotations
@@ -86,15 +87,19 @@ class Connection:
 
 
 def measure(port: int, bodies: Sequence[bytes], connections: int, seconds: float, warm_up: float) -> Load:
-    """Keep `connections` requests in flight for `warm_up` seconds unmeasured and `seconds` measured."""
+    """Keep `connections` requests in flight, `seconds` of them measured.
+
+    Those begin after `warm_up` seconds, and not before each connection has had an answer: until then the first requests
+    share the server with less work than there is to come.
+    """
     requests = itertools.cycle([request_of(body) for body in bodies])
     poll = select.epoll()
     opened: dict[int, Connection] = {}
     for _ in range(connections):
         _start(port, poll, opened, next(requests))
     spans: list[tuple[float, float]] = []  # sent, answered
-    failed, begin = 0, time.perf_counter() + warm_up
-    end = begin + seconds
+    failed, warm, begin, end = 0, time.perf_counter() + warm_up, math.inf, math.inf
+    unanswered = set(opened)  # connections on their first request
     cpu: list[float] = []  # when the measured time begins and when it is over
     while opened:
         for number, _ in poll.poll(PATIENCE):
@@ -102,6 +107,9 @@ def measure(port: int, bodies: Sequence[bytes], connections: int, seconds: float
             if (outcome := connection.receive()) is None:
                 continue
             now = time.perf_counter()
+            unanswered.discard(number)
+            if begin == math.inf and now >= warm and not unanswered:
+                begin, end = now, now + seconds
             while now >= (begin, end, math.inf)[len(cpu)]:
                 cpu.append(time.process_time())
             answered, stays = outcome

@@ -54,7 +54,7 @@ def test_every_body_is_sent_in_turn_and_failures_are_counted(server: Server, tmp
     assert len(server.bodies) >= 8
     assert server.bodies == ([b"a", b"fail", b"close", b"b"] * len(server.bodies))[: len(server.bodies)]
     assert server.bodies.count(b"fail") - 1 <= load.failed <= server.bodies.count(b"fail")
-    assert len(server.bodies) - 1 <= load.requests <= len(server.bodies)
+    assert len(server.bodies) - 2 <= load.requests < len(server.bodies)  # the first warms up, the last ends outside
     assert 0 < load.p50 <= load.p95 <= load.p99
     assert 0 < load.core <= 1
 
