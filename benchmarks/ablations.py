@@ -2,10 +2,11 @@
 
 python -m benchmarks.ablations [--corpus PAIRS.tsv] [--updates 1100] [--rows NAME ...] [--work DIR] [--list]
 
-Each row is a training job of its own, ended after so many updates as SageMaker would end it (1,100 are about ten
-minutes on two quiet cores). A batch of another size gets as many updates as make the same number of target tokens.
-Rows that change decoding alone use the baseline's model. Differences are tested by paired bootstrap (Koehn 2004).
-Finished rows are kept in DIR and not trained again; the table is printed after each.
+Each row is a training job of its own, ended after so many updates as SageMaker would end it (1,100 are four to ten
+minutes on two quiet cores). A batch of another size gets as many updates as make the same number of target tokens, and
+R-Drop half of them, for each of its own is two passes. Rows that change decoding alone use the baseline's model.
+Differences are tested by paired bootstrap (Koehn 2004). Finished rows are kept in DIR and not trained again; the table
+is printed after each. Its minutes are those of processors, so other work beside it does not count.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import sacrebleu
 from sacrebleu.significance import PairedTest
 
+from benchmarks.ablation_variants import distilled, use_r_drop
 from benchmarks.train_data import read_parts, write_channels
 from container import hyperparameters
 from container.artifact import CTRANSLATE2, TOKENIZER
@@ -40,15 +41,21 @@ ROOT = Path(__file__).resolve().parent.parent
 TEST_SOURCES = 2000
 RESAMPLES = 1000
 BASELINE = "baseline"
+TEACHER = ROOT / "data" / "pretrained" / "model"
+Variant = Literal["r-drop", "self-distillation"]
 DECODING = frozenset({"beam_size", "length_penalty"})
 
 
 @dataclass(frozen=True)
 class Row:
-    """A change of the recipe: its name, and the hyperparameters that differ from `preset=fast`."""
+    """A change of the recipe: its name, and the hyperparameters that differ from `preset=fast`.
+
+    variant: what else differs, see `benchmarks.ablation_variants`.
+    """
 
     name: str
     changes: Mapping[str, Any] = field(default_factory=dict)
+    variant: Variant | None = None
 
     @property
     def decodes_only(self) -> bool:
@@ -61,8 +68,16 @@ ROWS = (
     Row("seed 3", {"seed": 3}),
     Row("vocabulary 4000", {"vocab_size": 4000}),
     Row("vocabulary 16000", {"vocab_size": 16_000}),
+    Row("vocabulary by BPE", {"vocab_type": "bpe"}),
+    Row("subword sampling 0.1", {"subword_sampling": 0.1}),
+    Row("subword sampling 0.5", {"subword_sampling": 0.5}),
+    Row("BPE-dropout 0.1", {"vocab_type": "bpe", "subword_sampling": 0.1}),
+    Row("dropout 0", {"dropout_rate": 0.0}),
     Row("dropout 0.2", {"dropout_rate": 0.2}),
     Row("dropout 0.3", {"dropout_rate": 0.3}),
+    Row("word dropout 0.1", {"word_dropout": 0.1}),
+    Row("R-Drop", {}, "r-drop"),
+    Row("self-distillation", {}, "self-distillation"),
     Row("label smoothing 0", {"label_smoothing": 0.0}),
     Row("label smoothing 0.2", {"label_smoothing": 0.2}),
     Row("layers 4+2", {"encoder_layers": 4, "decoder_layers": 2}),
@@ -87,7 +102,7 @@ class Result:
 
     settings: dict[str, Any]
     updates: int
-    seconds: float  # of the whole job: reading and export included
+    core_seconds: float  # of the whole job: reading and export included
     hypotheses: list[str]
 
     @classmethod
@@ -97,7 +112,7 @@ class Result:
 
 def main() -> None:
     if sys.argv[1:2] == ["job"]:
-        run_bounded_job(int(sys.argv[2]), sys.argv[3:])
+        run_bounded_job(int(sys.argv[2]), sys.argv[3], sys.argv[4:])
         return
     names = [row.name for row in ROWS]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -105,6 +120,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=1100, help="of each row, at the preset's batch size")
     parser.add_argument("--rows", nargs="+", choices=names, default=names, metavar="NAME", help="see --list")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "ablations")
+    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="of all rows")
     parser.add_argument("--list", action="store_true", help="print the rows and end")
     given = parser.parse_args()
     if given.list:
@@ -115,38 +131,46 @@ def main() -> None:
     results: dict[str, Result] = {}
     for row in ROWS:
         if row.name == BASELINE or row.name in given.rows:
-            results[row.name] = result_of(row, parts, sentences, given.updates, given.work.resolve())
+            results[row.name] = result_of(row, parts, sentences, given.updates, given.work.resolve(), given.precision)
             print(table(results, sentences), flush=True)
 
 
-def result_of(row: Row, parts: Corpus, sentences: TestSet, updates: int, work: Path) -> Result:
+def result_of(row: Row, parts: Corpus, sentences: TestSet, updates: int, work: Path, precision: str = "auto") -> Result:
     """The kept result of the row when it was made with the same settings; else train, translate and keep."""
     folder = work / row.name.replace(" ", "-")
     batch_tokens = row.changes.get("batch_tokens", Hyperparameters(preset="fast").batch_tokens)
-    updates = round(updates * Hyperparameters(preset="fast").batch_tokens / batch_tokens)
-    settings = {"preset": "fast", **row.changes, "updates": updates, "corpus": parts.fingerprint}
+    passes = 2 if row.variant == "r-drop" else 1
+    updates = round(updates * Hyperparameters(preset="fast").batch_tokens / batch_tokens / passes)
+    recipe = {"preset": "fast", "precision": precision, **row.changes}
+    settings = {**recipe, "variant": row.variant, "updates": updates, "corpus": parts.fingerprint}
     kept = Result.read(folder / "result.json")
     if kept is not None and kept.settings == settings:
         return kept
-    began = time.monotonic()
+    began = _core_seconds()
     if row.decodes_only:
         base = work / BASELINE
     else:
         base = folder
         shutil.rmtree(folder, ignore_errors=True)
-        write_channels(Paths(folder).data, parts)
-        train_job(row, updates, folder)
-    result = Result(settings, updates, time.monotonic() - began, decode(row, base, sentences))
+        write_channels(Paths(folder).data, distilled(parts, TEACHER) if row.variant == "self-distillation" else parts)
+        train_job(row, recipe, updates, folder)
+    hypotheses = decode(row, base, sentences)
+    result = Result(settings, updates, _core_seconds() - began, hypotheses)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "result.json").write_text(json.dumps(vars(result), indent=1, ensure_ascii=False), encoding="utf-8")
     shutil.rmtree(Paths(folder).checkpoints, ignore_errors=True)
     return result
 
 
-def train_job(row: Row, updates: int, folder: Path) -> None:
+def _core_seconds() -> float:
+    """Processor time of this process and of those that it has waited for."""
+    return sum(os.times()[:4])
+
+
+def train_job(row: Row, recipe: Mapping[str, Any], updates: int, folder: Path) -> None:
     """The training job in a process of its own; its log goes to the row's folder."""
-    values = {"preset": "fast", "max_minutes": 0, "epochs": 1000, "checkpoint_seconds": 0, **row.changes}
-    command = [sys.executable, "-m", "benchmarks.ablations", "job", str(updates)]
+    values = {"max_minutes": 0, "epochs": 1000, "checkpoint_seconds": 0, **recipe}
+    command = [sys.executable, "-m", "benchmarks.ablations", "job", str(updates), row.variant or "plain"]
     for name, value in values.items():
         command += [f"--{name}", str(value)]
     settings = {**os.environ, "PYTHONPATH": str(ROOT), "SAGEMAKER_BASE_DIR": str(folder)}
@@ -156,11 +180,14 @@ def train_job(row: Row, updates: int, folder: Path) -> None:
         raise SystemExit(f"The row {row.name!r} ended with exit code {code}; {folder / 'train.log'} says why.")
 
 
-def run_bounded_job(updates: int, argv: Sequence[str]) -> None:
+def run_bounded_job(updates: int, variant: str, argv: Sequence[str]) -> None:
     """`python -m train`, told to stop (as by SIGTERM) so that its last update is number `updates`."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from train import progress
     from train.__main__ import run_job
 
+    if variant == "r-drop":
+        use_r_drop()
     stop = threading.Event()
 
     class Bounded(progress.Progress):
@@ -191,11 +218,11 @@ def table(results: Mapping[str, Result], sentences: TestSet) -> str:
     """One line a row; differences to the baseline, with the p-value of the paired bootstrap for BLEU."""
     base = results[BASELINE]
     base_scores = score(base.hypotheses, sentences)
-    header = "| change | updates | minutes | BLEU (95 %) | difference | p | chrF2 (95 %) | difference |"
+    header = "| change | updates | core minutes | BLEU (95 %) | difference | p | chrF2 (95 %) | difference |"
     rows = ["", header, "|---|---|---|---|---|---|---|---|"]
     for name, result in results.items():
         scores, margins = score(result.hypotheses, sentences), _margins(result, sentences)
-        cells = [name, str(result.updates), f"{result.seconds / 60:.1f}"]
+        cells = [name, str(result.updates), f"{result.core_seconds / 60:.1f}"]
         for metric in ("bleu", "chrf"):
             value = scores[metric].value
             cells.append(f"{value:.1f} ± {margins[metric]:.1f}")

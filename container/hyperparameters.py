@@ -55,6 +55,7 @@ class Hyperparameters(BaseModel):
     test_fraction: float = _field(0.02, "part of the pairs held out for the final scores", ge=0, le=0.8)
     validation_fraction: float = _field(0.01, "part of the pairs held out to watch training", ge=0, le=0.8)
     vocab_size: int = _field(8000, "largest subword vocabulary", ge=64, le=128_000, tune=(4000, 32_000))
+    vocab_type: Literal["unigram", "bpe"] = _field("unigram", "how the subword vocabulary is learnt")
 
     # Model
     d_model: int = _field(256, "width of the model; divisible by n_heads", ge=4, le=4096)
@@ -64,6 +65,8 @@ class Hyperparameters(BaseModel):
     encoder_layers: int | None = _field(None, "layers of the encoder; n_layers when not given", ge=1, le=48)
     decoder_layers: int | None = _field(None, "layers of the decoder; n_layers when not given", ge=1, le=48)
     dropout_rate: float = _field(0.1, "dropout wherever the model has it", ge=0, le=0.9, tune=(0.0, 0.4))
+    subword_sampling: float = _field(0.0, "subwords anew each epoch: alpha (unigram) or dropout (bpe)", ge=0, le=1)
+    word_dropout: float = _field(0.0, "share of the words hidden from the model", ge=0, le=0.9, tune=(0.0, 0.3))
     label_smoothing: float = _field(0.1, "probability given to other tokens", ge=0, le=0.9, tune=(0.0, 0.2))
 
     # Training

@@ -25,6 +25,7 @@ from train.prepare import Prepared
 from train.progress import Progress
 from train.rendezvous import Peers
 from train.schedule import learning_rate, warmup_steps
+from train.segmentation import open_segmentations
 
 # What may change when a run is resumed: only what extends it, reports on it or decodes with it.
 FREE = frozenset(
@@ -80,13 +81,14 @@ def fit(
     progress.say(f"{_size(state)} parameters, {config.precision}, warm-up of {identity['warmup']} updates")
     progress.begin(planned, cursor.step, cursor.seconds)
     step = backend.make_step(state, hp, identity["warmup"])
-    for result in run(step, prepared.train, hp, cursor, wants_stop=stop.is_set):
-        cursor = result.cursor
-        progress.step(result, float(learning_rate(cursor.step, hp.learning_rate, identity["warmup"])))
-        if result.epoch_ended and peers.cluster.is_chief and not stop.is_set():
-            watcher.validate(state, result)
-        if result.epoch_ended or saver.due():
-            saver.save(cursor)
+    with open_segmentations(prepared.corpus, prepared.tokenizer_path, hp) as segmented:
+        for result in run(step, prepared.train, hp, cursor, wants_stop=stop.is_set, segmented=segmented):
+            cursor = result.cursor
+            progress.step(result, float(learning_rate(cursor.step, hp.learning_rate, identity["warmup"])))
+            if result.epoch_ended and peers.cluster.is_chief and not stop.is_set():
+                watcher.validate(state, result)
+            if result.epoch_ended or saver.due():
+                saver.save(cursor)
     progress.end()
     if stop.is_set():
         progress.say(f"asked to stop: {cursor.step} updates were done, the model is written now")
@@ -167,6 +169,7 @@ def model_config(hp: Hyperparameters, vocab_size: int, precision: str) -> Transf
         encoder_layers=hp.encoder_layers or hp.n_layers,
         decoder_layers=hp.decoder_layers or hp.n_layers,
         dropout_rate=hp.dropout_rate,
+        word_dropout=hp.word_dropout,
         precision=precision,
     )
 

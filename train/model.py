@@ -37,6 +37,7 @@ class TransformerConfig:
     encoder_layers: int = 3
     decoder_layers: int = 3
     dropout_rate: float = 0.1
+    word_dropout: float = 0.0
     precision: str = "float32"  # or "bfloat16"
 
     @property
@@ -59,11 +60,17 @@ class Noise(Protocol):
     def dropout(self, x: Tensor, rate: float) -> Tensor:
         """`x` with each element zeroed with probability `rate` and the others scaled by 1 / (1 - rate)."""
 
+    def word_dropout(self, x: Tensor, rate: float) -> Tensor:
+        """`x` [B, L, D] with each of the B*L vectors zeroed whole with probability `rate`, the others scaled."""
+
 
 class NoNoise:
     """Evaluation: nothing is dropped."""
 
     def dropout(self, x: Tensor, rate: float) -> Tensor:
+        return x
+
+    def word_dropout(self, x: Tensor, rate: float) -> Tensor:
         return x
 
 
@@ -258,9 +265,13 @@ class Transformer(keras.layers.Layer):
         return ops.cast(ops.matmul(hidden, ops.transpose(table)), "float32")
 
     def _embed(self, ids: Tensor, noise: Noise) -> Tensor:
-        """ids [B, L] -> [B*L, D]: scaled embedding plus position."""
+        """ids [B, L] -> [B*L, D]: scaled embedding plus position; of a dropped word only the position is left.
+
+        Word dropout on both sides: Sennrich & Zhang 2019, "Revisiting Low-Resource Neural Machine Translation".
+        """
         length, width = ops.shape(ids)[1], self.config.d_model
-        x = ops.take(self.embedding, ids, axis=0) * width**0.5 + self._positions(length)
+        words = noise.word_dropout(ops.take(self.embedding, ids, axis=0), self.config.word_dropout)
+        x = words * width**0.5 + self._positions(length)
         x = ops.cast(ops.reshape(x, (-1, width)), self.compute_dtype)
         return noise.dropout(x, self.config.dropout_rate)
 

@@ -40,14 +40,21 @@ class StepNoise:
         self._key, self._calls = np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0], 0
 
     def dropout(self, x: torch.Tensor, rate: float) -> torch.Tensor:
+        return self._masked(x, rate, x.shape)
+
+    def word_dropout(self, x: torch.Tensor, rate: float) -> torch.Tensor:
+        return self._masked(x, rate, torch.Size((*x.shape[:-1], 1)))
+
+    def _masked(self, x: torch.Tensor, rate: float, shape: torch.Size) -> torch.Tensor:
+        """`x` under a mask of `shape`, which is broadcast."""
         dropped = round(rate * 256)
         if dropped == 0:
             return x
-        words = (x.numel() + 7) // 8
+        words = (shape.numel() + 7) // 8
         start = (int(self._key) + (self._calls << 40)) % 2**63
         self._calls += 1
         hashed = _hash(torch.arange(words, device=x.device) + start)
-        noise = hashed.view(torch.uint8)[: x.numel()].view(x.shape)
+        noise = hashed.view(torch.uint8)[: shape.numel()].view(shape)
         return torch.where(
             noise >= dropped, x * (256 / (256 - dropped)), torch.zeros((), dtype=x.dtype, device=x.device)
         )

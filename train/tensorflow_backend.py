@@ -33,11 +33,17 @@ class StepNoise:
         self._seed, self._step, self._calls = seed, step, 0
 
     def dropout(self, x: tf.Tensor, rate: float) -> tf.Tensor:
+        return self._masked(x, rate, tf.shape(x))
+
+    def word_dropout(self, x: tf.Tensor, rate: float) -> tf.Tensor:
+        return self._masked(x, rate, tf.concat([tf.shape(x)[:-1], [1]], axis=0))
+
+    def _masked(self, x: tf.Tensor, rate: float, shape: tf.Tensor) -> tf.Tensor:
+        """`x` under a mask of `shape`, which is broadcast."""
         dropped = round(rate * 256)
         if dropped == 0:
             return x
         self._calls += 1
-        shape = tf.shape(x)
         size = tf.reduce_prod(shape)
         key = tf.stack([tf.constant(self._seed * 1009 + self._calls, tf.int64), tf.cast(self._step, tf.int64)])
         words = tf.random.stateless_uniform([(size + 3) // 4], key, minval=None, maxval=None, dtype=tf.int32)

@@ -17,19 +17,21 @@ TRAINING_SENTENCES = 1_100_000  # a sample of a large corpus, all of one held in
 THREADS = 4  # fixed, not the machine's: the sums of the EM algorithm depend on it, and so does the vocabulary
 
 
-def train_tokenizer(texts: Iterable[str], path: Path, *, vocab_size: int, languages: tuple[str, str]) -> int:
-    """Train a unigram vocabulary of at most `vocab_size` pieces, write it to `path`, return its size V.
+def train_tokenizer(
+    texts: Iterable[str], path: Path, *, vocab_size: int, languages: tuple[str, str], vocab_type: str = "unigram"
+) -> int:
+    """Train a vocabulary of at most `vocab_size` pieces, write it to `path`, return its size V.
 
-    Kudo 2018 (arXiv:1804.10959), with byte fallback: no text is ever unknown. Ids 0 to 3 are pad, unk,
-    bos, eos; the language tags are control symbols (never made from text), the placeholders are
-    user-defined symbols (always one piece). A corpus too small for `vocab_size` gets fewer pieces.
+    unigram: Kudo 2018 (arXiv:1804.10959); bpe: Sennrich et al. 2016 (arXiv:1508.07909). With byte fallback: no text is
+    ever unknown. Ids 0 to 3 are pad, unk, bos, eos; the language tags are control symbols (never made from text), the
+    placeholders are user-defined symbols (always one piece). A corpus too small for `vocab_size` gets fewer pieces.
     """
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(texts),
             model_writer=model,
-            model_type="unigram",
+            model_type=vocab_type,
             vocab_size=vocab_size,
             hard_vocab_limit=False,
             character_coverage=0.9999,
