@@ -119,7 +119,7 @@ class Batcher:
         self._batch_tokens = batch_tokens
         self._max_waiting = max_waiting
         self._ahead = ahead
-        self._idle = threads + ahead
+        self._most = self._idle = threads + ahead  # batches that the engine takes
         self._running: list[int] = []  # sentences of each batch in the engine
         self._jobs: deque[Job] = deque()
         self._lock = threading.Lock()
@@ -190,13 +190,18 @@ class Batcher:
         return batches
 
     def _is_enough(self) -> bool:
-        """Whether what waits is worth a batch: beside one that runs it must be as large, or of ENOUGH sentences.
+        """Whether what waits is worth a batch: as large as one that runs and as a fair share of all, or ENOUGH.
 
         Alone, greedy, a sentence takes the engine two and a half times as long as in a batch of eight, so small batches
-        side by side take the processor from requests that are about to join them. When nothing runs, anything is
-        enough; whenever a batch ends it is asked again.
+        side by side take the processor from requests that are about to join them. The share keeps batches from
+        staying small once they are, and where there are many cores or few requests it is one sentence. When nothing
+        runs, anything is enough; whenever a batch ends it is asked again.
         """
-        return not self._running or self.waiting() >= min(ENOUGH, *self._running)
+        if not self._running:
+            return True
+        waiting = self.waiting()
+        share = (waiting + sum(self._running)) // self._most
+        return waiting >= min(ENOUGH, max(share, min(self._running)))
 
     def _start(self, batches: Sequence[Batch]) -> None:
         """Decode batches. Called without the lock: what is done at once calls `_finish` in this thread."""

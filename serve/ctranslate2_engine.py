@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import ctranslate2
 
 from container.artifact import Artifact
+from serve.machine import in_background
 from serve.parameters import Options
 from serve.predictor import Hypothesis, Predictor, Source, Translation
 from serve.texts import Texts
@@ -30,12 +32,15 @@ class CTranslate2Predictor(Predictor):
         self._texts = Texts(artifact)
         self.rules = self._texts.rules
         # intra_threads=1: the cores are used by sentences side by side, not by one matrix product.
-        self._translator = ctranslate2.Translator(
-            str(artifact.ctranslate2),
-            device=device,
-            compute_type=COMPUTE_TYPES[device],
-            inter_threads=self.threads,
-            intra_threads=1,
+        self._translator = in_background(
+            partial(
+                ctranslate2.Translator,
+                str(artifact.ctranslate2),
+                device=device,
+                compute_type=COMPUTE_TYPES[device],
+                inter_threads=self.threads,
+                intra_threads=1,
+            )
         )
 
     def prepare(self, texts: Sequence[str], target_lang: str | None = None) -> list[Source]:

@@ -1,14 +1,21 @@
-"""How much of this machine is ours: containers see every core of the host but may use only some."""
+"""How much of this machine is ours, for containers see every core of the host; and how our threads share it."""
 
 from __future__ import annotations
 
 import ctypes
 import math
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 CGROUP = Path("/sys/fs/cgroup")
+BACKGROUND = 10  # niceness; measured, see benchmarks/RESULTS.md
+
+Made = TypeVar("Made")
 
 
 def available_cpus(cgroup: Path = CGROUP) -> int:
@@ -67,3 +74,20 @@ def execution_parameters(cpus: int, memory: int, max_body_mb: int, max_requests:
     payload = min(PAYLOAD_MB, max_body_mb or PAYLOAD_MB, bodies_mb)
     concurrent = max(1, min(2 * cpus, max_requests, min(TRANSFORM_MB, bodies_mb) // payload))
     return {"MaxConcurrentTransforms": concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
+
+
+def in_background(make: Callable[[], Made]) -> Made:
+    """What `make` returns; the threads that it starts run when no other thread of this process wants the processor.
+
+    For an engine: it computes for milliseconds on end, and a request that only has to be read or answered would wait
+    behind it. Linux keeps the niceness a thread, and a new thread has that of the one that started it (sched(7)); it
+    can never be lowered again, hence a thread of its own here.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="background", initializer=_step_back) as pool:
+        return pool.submit(make).result()
+
+
+def _step_back() -> None:
+    if sys.platform == "linux":  # elsewhere niceness is the whole process's
+        with suppress(OSError):  # a sandbox without priorities serves all the same
+            os.nice(BACKGROUND)

@@ -197,6 +197,21 @@ def test_beside_a_small_batch_as_many_are_enough(bench: Callable[..., Bench]) ->
     assert (document.result(SECONDS), alone.result(SECONDS)) == (["x/4"] * 2, ["a/4"])
 
 
+def test_a_small_batch_does_not_make_the_next_one_small(bench: Callable[..., Bench]) -> None:
+    line = bench(threads=2, batch_tokens=100, max_waiting=100, ahead=1)
+    first = line.send("a")
+    assert line.engine.wait_for_batch() == ["a"]
+    document = line.send(*["x"] * 10)
+    assert line.engine.wait_for_batch() == ["x"] * 10
+    others = [line.send("b") for _ in range(4)]
+    assert line.batcher.waiting() == 4  # of 15 in three batches, a fair share is 5
+    others.append(line.send("b"))
+    assert line.engine.wait_for_batch() == ["b"] * 5
+    line.engine.finish(3)
+    assert (first.result(SECONDS), document.result(SECONDS)) == (["a/4"], ["x/4"] * 10)
+    assert [each.result(SECONDS) for each in others] == [["b/4"]] * 5
+
+
 def test_what_waits_for_company_goes_when_nothing_runs(bench: Callable[..., Bench]) -> None:
     line = bench(threads=2, batch_tokens=3)
     document = line.send(*["x"] * 6)

@@ -1,13 +1,15 @@
-"""CPUs by affinity and cgroup."""
+"""CPUs by affinity and cgroup, and who steps back for whom."""
 
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from serve.machine import available_cpus
+from serve.engines import load
+from serve.machine import BACKGROUND, available_cpus, in_background
 
 ALLOWED = len(os.sched_getaffinity(0))
 
@@ -31,3 +33,26 @@ def test_the_quota_of_cgroup_1(tmp_path: Path, quota: str, expected: int) -> Non
 
 def test_without_a_cgroup_the_affinity_counts(tmp_path: Path) -> None:
     assert available_cpus(tmp_path) == ALLOWED
+
+
+def niceness(thread: int = 0) -> int:
+    return os.getpriority(os.PRIO_PROCESS, thread)
+
+
+def test_threads_started_in_the_background_step_back_and_no_others_do() -> None:
+    ours = niceness()
+
+    def of_a_new_thread() -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(niceness).result()
+
+    assert in_background(of_a_new_thread) == ours + BACKGROUND
+    assert of_a_new_thread() == niceness() == ours
+
+
+def test_the_engine_computes_in_the_background(base: Path) -> None:
+    before = set(os.listdir("/proc/self/task"))
+    predictor = load(base / "model")
+    started = set(os.listdir("/proc/self/task")) - before
+    assert sorted(niceness(int(thread)) for thread in started) == [niceness() + BACKGROUND] * predictor.threads
+    predictor.close()
