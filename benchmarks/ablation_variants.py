@@ -1,7 +1,10 @@
-"""What `benchmarks.ablations` tries that is no hyperparameter: two recipes from the literature.
+"""What `benchmarks.ablations` tries that is no hyperparameter: recipes from the literature.
 
 R-Drop (Liang et al. 2021, arXiv:2106.14448): every sentence goes through the model twice, under two dropout masks, and
 the two distributions of each token are drawn together. Written plainly, with all logits in memory at once.
+Subword sampling: every epoch has the pairs in other subwords, drawn at random (Kudo 2018, arXiv:1804.10959), or with
+merges left out at random (BPE-dropout, Provilkov et al. 2020, arXiv:1910.13267). SentencePiece 0.2.3 draws differently
+in every process whatever its seed is, so a job that did this could not be resumed bit for bit.
 Self-distillation (Kim & Rush 2016, arXiv:1606.07947): the training part and what an earlier model of the same shape
 makes of its sources, which is easier to learn than what people wrote.
 """
@@ -9,14 +12,24 @@ makes of its sources, which is easier to learn than what people wrote.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
+from sentencepiece import SentencePieceProcessor
 
 from container.artifact import CTRANSLATE2, TOKENIZER
-from train.corpus import Corpus
+from container.hyperparameters import Hyperparameters
+from train.batches import Cursor, Encoded, encode
+from train.corpus import Corpus, with_placeholders
+from train.direction import directions
 from train.evaluate import translate
+from train.loop import Step, StepResult
+from train.prepare import Prepared
 from train.records import Pair
 from train.tokenizer import PAD, load_tokenizer
 
@@ -50,6 +63,43 @@ def use_r_drop() -> None:
     tensorflow_backend.smoothed_cross_entropy = loss
 
 
+def use_subword_sampling(alpha: float) -> None:
+    """Make the job of this process draw the subwords of each epoch; `alpha` as SentencePiece has it."""
+    from train import fit, prepare
+
+    prepare_once, run_epochs = prepare.prepare, fit.run
+    prepared: list[Prepared] = []
+
+    def keep_prepared(*arguments: Any, **options: Any) -> Prepared:
+        prepared.append(prepare_once(*arguments, **options))
+        return prepared[0]
+
+    def run(
+        step: Step, _likeliest: Encoded, hp: Hyperparameters, start: Cursor, **options: Any
+    ) -> Iterator[StepResult]:
+        pairs = with_placeholders(prepared[0].corpus.train, hp.seed)
+        for epoch in range(start.epoch, hp.epochs):
+            corpus, _ = encode(pairs, _Drawing(prepared[0].tokenizer, alpha), hp.max_len, directions(hp))
+            for result in run_epochs(step, corpus, hp.model_copy(update={"epochs": epoch + 1}), start, **options):
+                start = result.cursor
+                yield result
+                if result.stopping:
+                    return
+
+    prepare.prepare, fit.run = keep_prepared, run
+
+
+class _Drawing:
+    """A tokenizer that draws."""
+
+    def __init__(self, tokenizer: SentencePieceProcessor, alpha: float) -> None:
+        self._tokenizer = tokenizer
+        self._options = {"enable_sampling": True, "alpha": alpha, "nbest_size": -1}
+
+    def encode(self, texts: list[str], **options: Any) -> list[list[int]]:
+        return self._tokenizer.encode(texts, **self._options, **options)
+
+
 def distilled(parts: Corpus, teacher: Path) -> Corpus:
     """`parts`, and for each source of the training part also the translation by the model directory `teacher`."""
     sources = list(dict.fromkeys(pair.source for pair in parts.train))
@@ -64,3 +114,15 @@ def distilled(parts: Corpus, teacher: Path) -> Corpus:
     )
     taught = [Pair(source, target) for source, target in zip(sources, hypotheses, strict=True) if target]
     return replace(parts, train=list(dict.fromkeys([*parts.train, *taught])))
+
+
+# What a job does before it begins, by the name of the variant.
+SET_UP: Mapping[str, Callable[[], None]] = MappingProxyType(
+    {
+        "plain": lambda: None,
+        "self-distillation": lambda: None,  # what it changes is the corpus
+        "r-drop": use_r_drop,
+        "subword-sampling-0.1": partial(use_subword_sampling, 0.1),
+        "subword-sampling-0.5": partial(use_subword_sampling, 0.5),
+    }
+)

@@ -1,6 +1,6 @@
 """What each part of the recipe gives: one change at a time, the same number of updates, the same test part.
 
-python -m benchmarks.ablations [--corpus PAIRS.tsv] [--updates 1100] [--rows NAME ...] [--work DIR] [--list]
+python -m benchmarks.ablations [--corpus PAIRS.tsv] [--pairs N] [--updates 1100] [--rows NAME ...] [--work DIR] [--list]
 
 Each row is a training job of its own, ended after so many updates as SageMaker would end it (1,100 are four to ten
 minutes on two quiet cores). A batch of another size gets as many updates as make the same number of target tokens, and
@@ -19,21 +19,21 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import sacrebleu
 from sacrebleu.significance import PairedTest
 
-from benchmarks.ablation_variants import distilled, use_r_drop
+from benchmarks.ablation_variants import SET_UP, distilled
 from benchmarks.train_data import read_parts, write_channels
 from container import hyperparameters
 from container.artifact import CTRANSLATE2, TOKENIZER
 from container.hyperparameters import Hyperparameters
 from container.paths import Paths
 from train.analysis import Translations, confidence
-from train.corpus import Corpus
+from train.corpus import Corpus, sample
 from train.evaluate import TestSet, make_test_set, score, translate
 from train.tokenizer import load_tokenizer
 
@@ -42,7 +42,6 @@ TEST_SOURCES = 2000
 RESAMPLES = 1000
 BASELINE = "baseline"
 TEACHER = ROOT / "data" / "pretrained" / "model"
-Variant = Literal["r-drop", "self-distillation"]
 DECODING = frozenset({"beam_size", "length_penalty"})
 
 
@@ -55,7 +54,7 @@ class Row:
 
     name: str
     changes: Mapping[str, Any] = field(default_factory=dict)
-    variant: Variant | None = None
+    variant: str = "plain"
 
     @property
     def decodes_only(self) -> bool:
@@ -69,9 +68,9 @@ ROWS = (
     Row("vocabulary 4000", {"vocab_size": 4000}),
     Row("vocabulary 16000", {"vocab_size": 16_000}),
     Row("vocabulary by BPE", {"vocab_type": "bpe"}),
-    Row("subword sampling 0.1", {"subword_sampling": 0.1}),
-    Row("subword sampling 0.5", {"subword_sampling": 0.5}),
-    Row("BPE-dropout 0.1", {"vocab_type": "bpe", "subword_sampling": 0.1}),
+    Row("subword sampling 0.1", {}, "subword-sampling-0.1"),
+    Row("subword sampling 0.5", {}, "subword-sampling-0.5"),
+    Row("BPE-dropout 0.1", {"vocab_type": "bpe"}, "subword-sampling-0.1"),
     Row("dropout 0", {"dropout_rate": 0.0}),
     Row("dropout 0.2", {"dropout_rate": 0.2}),
     Row("dropout 0.3", {"dropout_rate": 0.3}),
@@ -120,6 +119,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=1100, help="of each row, at the preset's batch size")
     parser.add_argument("--rows", nargs="+", choices=names, default=names, metavar="NAME", help="see --list")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "ablations")
+    parser.add_argument("--pairs", type=int, default=0, help="train on so many of the pairs; 0 is all")
     parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="of all rows")
     parser.add_argument("--list", action="store_true", help="print the rows and end")
     given = parser.parse_args()
@@ -127,6 +127,7 @@ def main() -> None:
         print("\n".join(f"{row.name}: {dict(row.changes)}" for row in ROWS))
         return
     parts = read_parts(given.corpus)
+    parts = replace(parts, train=sample(parts.train, given.pairs, seed=1))
     sentences = make_test_set(parts.test, TEST_SOURCES)
     results: dict[str, Result] = {}
     for row in ROWS:
@@ -170,7 +171,7 @@ def _core_seconds() -> float:
 def train_job(row: Row, recipe: Mapping[str, Any], updates: int, folder: Path) -> None:
     """The training job in a process of its own; its log goes to the row's folder."""
     values = {"max_minutes": 0, "epochs": 1000, "checkpoint_seconds": 0, **recipe}
-    command = [sys.executable, "-m", "benchmarks.ablations", "job", str(updates), row.variant or "plain"]
+    command = [sys.executable, "-m", "benchmarks.ablations", "job", str(updates), row.variant]
     for name, value in values.items():
         command += [f"--{name}", str(value)]
     settings = {**os.environ, "PYTHONPATH": str(ROOT), "SAGEMAKER_BASE_DIR": str(folder)}
@@ -186,8 +187,7 @@ def run_bounded_job(updates: int, variant: str, argv: Sequence[str]) -> None:
     from train import progress
     from train.__main__ import run_job
 
-    if variant == "r-drop":
-        use_r_drop()
+    SET_UP[variant]()
     stop = threading.Event()
 
     class Bounded(progress.Progress):

@@ -65,7 +65,6 @@ class Hyperparameters(BaseModel):
     encoder_layers: int | None = _field(None, "layers of the encoder; n_layers when not given", ge=1, le=48)
     decoder_layers: int | None = _field(None, "layers of the decoder; n_layers when not given", ge=1, le=48)
     dropout_rate: float = _field(0.1, "dropout wherever the model has it", ge=0, le=0.9, tune=(0.0, 0.4))
-    subword_sampling: float = _field(0.0, "subwords anew each epoch: alpha (unigram) or dropout (bpe)", ge=0, le=1)
     word_dropout: float = _field(0.0, "share of the words hidden from the model", ge=0, le=0.9, tune=(0.0, 0.3))
     label_smoothing: float = _field(0.1, "probability given to other tokens", ge=0, le=0.9, tune=(0.0, 0.2))
 

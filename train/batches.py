@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import sentencepiece
@@ -75,24 +74,11 @@ class Batch:
         return int(np.count_nonzero(self.target[:, 1:]))
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """Subwords drawn at random, not the likeliest: `alpha` as SentencePiece has it (see `train.segmentation`)."""
-
-    alpha: float
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """For SentencePiece; one thread, because each would draw the same numbers, in an order that nobody knows."""
-        return {"enable_sampling": True, "alpha": self.alpha, "nbest_size": -1, "num_threads": 1}
-
-
 def encode(
     pairs: Sequence[Pair],
     tokenizer: sentencepiece.SentencePieceProcessor,
     max_len: int,
     directions: Sequence[Direction] = (FORWARD,),
-    sampling: Sampling | None = None,
 ) -> tuple[Encoded, int]:
     """Tokenise once: all pairs in the first direction, then all in the next.
 
@@ -101,7 +87,7 @@ def encode(
     sources: list[list[int]] = []
     targets: list[list[int]] = []
     for direction in directions:
-        read, written = _ids(direction.of(pairs), direction.tag, tokenizer, max_len, sampling)
+        read, written = _ids(direction.of(pairs), direction.tag, tokenizer, max_len)
         sources += read
         targets += written
     source, source_lengths = _flatten(sources)
@@ -111,16 +97,11 @@ def encode(
 
 
 def _ids(
-    pairs: Sequence[Pair],
-    tag: Sequence[str],
-    tokenizer: sentencepiece.SentencePieceProcessor,
-    max_len: int,
-    sampling: Sampling | None = None,
+    pairs: Sequence[Pair], tag: Sequence[str], tokenizer: sentencepiece.SentencePieceProcessor, max_len: int
 ) -> tuple[list[list[int]], list[list[int]]]:
     """The ids of each side of the pairs that are not too long, the tag's in front of the source."""
-    drawn = sampling.options if sampling else {}
-    sources = tokenizer.encode([pair.source for pair in pairs], add_eos=True, **drawn)
-    targets = tokenizer.encode([pair.target for pair in pairs], add_bos=True, add_eos=True, **drawn)
+    sources = tokenizer.encode([pair.source for pair in pairs], add_eos=True)
+    targets = tokenizer.encode([pair.target for pair in pairs], add_bos=True, add_eos=True)
     kept = [
         (source, target)
         for source, target in zip(sources, targets, strict=True)

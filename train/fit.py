@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,6 @@ from train.prepare import Prepared
 from train.progress import Progress
 from train.rendezvous import Peers
 from train.schedule import learning_rate, warmup_steps
-from train.segmentation import open_segmentations
 
 # What may change when a run is resumed: only what extends it, reports on it or decodes with it.
 FREE = frozenset(
@@ -40,6 +40,15 @@ FREE = frozenset(
         "quantization",
         "preset",  # what it stands for counts, and that is in the other values
         "saved_model",
+    }
+)
+# What a run was like that began when there was nothing else: older checkpoints do not say it.
+BEFORE = MappingProxyType(
+    {
+        "framework": "tensorflow",
+        "direction": "forward",
+        "vocab_type": "unigram",
+        "word_dropout": 0.0,
     }
 )
 VALIDATION_SOURCES = 200
@@ -81,14 +90,13 @@ def fit(
     progress.say(f"{_size(state)} parameters, {config.precision}, warm-up of {identity['warmup']} updates")
     progress.begin(planned, cursor.step, cursor.seconds)
     step = backend.make_step(state, hp, identity["warmup"])
-    with open_segmentations(prepared.corpus, prepared.tokenizer_path, hp) as segmented:
-        for result in run(step, prepared.train, hp, cursor, wants_stop=stop.is_set, segmented=segmented):
-            cursor = result.cursor
-            progress.step(result, float(learning_rate(cursor.step, hp.learning_rate, identity["warmup"])))
-            if result.epoch_ended and peers.cluster.is_chief and not stop.is_set():
-                watcher.validate(state, result)
-            if result.epoch_ended or saver.due():
-                saver.save(cursor)
+    for result in run(step, prepared.train, hp, cursor, wants_stop=stop.is_set):
+        cursor = result.cursor
+        progress.step(result, float(learning_rate(cursor.step, hp.learning_rate, identity["warmup"])))
+        if result.epoch_ended and peers.cluster.is_chief and not stop.is_set():
+            watcher.validate(state, result)
+        if result.epoch_ended or saver.due():
+            saver.save(cursor)
     progress.end()
     if stop.is_set():
         progress.say(f"asked to stop: {cursor.step} updates were done, the model is written now")
@@ -141,9 +149,8 @@ def run_identity(prepared: Prepared, hp: Hyperparameters) -> dict[str, Any]:
 
 def refuse_other_run(checkpoint: Checkpoint, identity: dict[str, Any]) -> None:
     """`HyperparameterError` that names each difference between the checkpoint's run and this one."""
-    only = {"framework": "tensorflow", "direction": "forward"}  # older checkpoints know of no other
-    before = {**only, **checkpoint.run["hyperparameters"]}
-    now = {**only, **identity["hyperparameters"]}
+    before = {**BEFORE, **checkpoint.run["hyperparameters"]}
+    now = {**BEFORE, **identity["hyperparameters"]}
     differences = [
         f"{name} was {before.get(name)!r} and is {now.get(name)!r}"
         for name in sorted(before.keys() | now.keys())

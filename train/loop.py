@@ -89,11 +89,9 @@ def run(
     start: Cursor,
     *,
     wants_stop: Callable[[], bool] = lambda: False,
-    segmented: Callable[[int], Encoded] | None = None,
 ) -> Iterator[StepResult]:
     """Train from `start` to the last epoch or the time limit, one result an update.
 
-    `segmented(epoch)`, where it is given, is the corpus of that epoch in subwords of its own.
     `wants_stop` is asked before each update; when any host says yes, all stop after that same update.
     The caller evaluates and writes checkpoints between two results.
     """
@@ -101,7 +99,6 @@ def run(
     if hp.max_minutes and cursor.seconds >= hp.max_minutes * 60:
         return
     for epoch in range(start.epoch, hp.epochs):
-        corpus = segmented(epoch) if segmented else corpus
         plan = plan_of(corpus, hp, epoch)
         for number in range(cursor.batch, len(plan)):
             began = time.monotonic()

@@ -21,7 +21,7 @@ import sentencepiece
 from container import channels as input_channels
 from container.artifact import sha256_of, write_atomically
 from container.channels import Channel
-from container.errors import ChannelError, HyperparameterError, PlatformError
+from container.errors import ChannelError, PlatformError
 from container.hyperparameters import Hyperparameters
 from container.paths import Paths
 from container.text import clean, default_prefixes, load_prefixes
@@ -96,7 +96,6 @@ def prepare(
         if not reader.more_in_all("training", few, than=in_memory):
             corpus = reader.corpus_in_memory(few)
         else:
-            _refuse_sampling(hp, in_memory)
             stack.enter_context(_disk_of(scratch))
             workers = stack.enter_context(open_workers(wants_stop))
             say(f"more than {in_memory:,} pairs: {workers.count} processes prepare them, with files in {scratch}")
@@ -121,14 +120,6 @@ def prepare(
         f"{_included(ways)}; {too_long} pairs longer than max_len={hp.max_len} left out"
     )
     return Prepared(corpus, prefixes, tokenizer, tokenizer_path, train, validation)
-
-
-def _refuse_sampling(hp: Hyperparameters, most: int) -> None:
-    if hp.subword_sampling:
-        raise HyperparameterError(
-            f"subword_sampling={hp.subword_sampling:g} needs a corpus of at most {most:,} pairs and this one has more: "
-            "set it to 0, for it pays where pairs are few; or use fewer of them with nsamples."
-        )
 
 
 def _counted(records: Iterable[Pair], say: Say) -> Iterator[Pair]:

@@ -56,14 +56,14 @@ def open_workers(wants_stop: Callable[[], bool], count: int | None = None) -> It
     """
     count = count or len(os.sched_getaffinity(0))
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=leave_signals_to_the_parent)
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_leave_signals_to_the_parent)
     try:
         yield Workers(pool, count, wants_stop)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def leave_signals_to_the_parent() -> None:
+def _leave_signals_to_the_parent() -> None:
     """A signal to the process group reaches the workers too; what follows from it is the parent's to say."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -128,12 +128,22 @@ def test_every_difference_is_named(prepared: Prepared, hp: Hyperparameters, tmp_
     )
 
 
-def test_a_checkpoint_from_before_there_were_directions_is_of_one(prepared: Prepared, hp: Hyperparameters) -> None:
+@pytest.mark.parametrize(
+    ("name", "was", "other"),
+    [
+        ("direction", "forward", "both"),
+        ("vocab_type", "unigram", "bpe"),
+        ("word_dropout", 0.0, 0.1),
+    ],
+)
+def test_a_checkpoint_from_before_there_was_a_choice_goes_on_as_it_was(
+    prepared: Prepared, hp: Hyperparameters, name: str, was: object, other: object
+) -> None:
     older = checkpoint_of(prepared, hp)
-    older.run["hyperparameters"].pop("direction")
+    older.run["hyperparameters"].pop(name)
     refuse_other_run(older, run_identity(prepared, hp))
-    with pytest.raises(HyperparameterError, match=r"\(direction was 'forward' and is 'both'\): put these back"):
-        refuse_other_run(older, run_identity(prepared, hp.model_copy(update={"direction": "both"})))
+    with pytest.raises(HyperparameterError, match=rf"\({name} was {was!r} and is {other!r}\): put these back"):
+        refuse_other_run(older, run_identity(prepared, hp.model_copy(update={name: other})))
 
 
 @pytest.mark.parametrize("name", sorted(Hyperparameters.model_fields.keys() - FREE))

@@ -79,10 +79,19 @@ def test_neighbours_are_dropped_independently() -> None:
         assert np.mean(one & other) == pytest.approx(0.25, abs=0.01)
 
 
+def test_word_dropout_drops_whole_words_and_keeps_the_mean() -> None:
+    result = to_numpy(step_noise(1, 1).word_dropout(ops.ones([100, 63, 8]), 0.1))
+    assert (result == result[:, :, :1]).all()
+    words = result[:, :, 0]
+    assert np.mean(words == 0) == pytest.approx(0.1, abs=0.015)
+    assert words.mean() == pytest.approx(1, abs=0.02)
+    assert len(np.unique(words)) == 2
+
+
 def test_no_dropout_is_no_work() -> None:
     x = ops.ones([3, 5])
-    assert step_noise(1, 1).dropout(x, 0.0) is x
-    assert NoNoise().dropout(x, 0.5) is x
+    assert step_noise(1, 1).dropout(x, 0.0) is step_noise(1, 1).word_dropout(x, 0.0) is x
+    assert NoNoise().dropout(x, 0.5) is NoNoise().word_dropout(x, 0.5) is x
 
 
 def test_dropout_keeps_the_compute_type() -> None:

@@ -137,6 +137,23 @@ def test_dropout_is_wherever_the_noise_is(model: Transformer) -> None:
     assert noise.shapes == ((3, 16),) * 3 + ((2, 16),) * 4
 
 
+def test_of_a_dropped_word_only_its_place_is_left(model: Transformer) -> None:
+    class Second(NoNoise):
+        def word_dropout(self, x, rate):  # type: ignore[no-untyped-def]
+            assert rate == 0.25
+            return x * np.array([1.0, 0.0, 1.0], np.float32)[None, :, None]
+
+    forgetful = Transformer(TransformerConfig(**{**vars(SMALL), "word_dropout": 0.25}), seed=1)
+    source, target = np.array([[5, 6, 3]], np.int32), np.array([[2, 7, 8]], np.int32)
+    states = {}
+    for name, changed in (("as it is", [[5, 6, 3]]), ("another", [[5, 9, 3]]), ("outside", [[5, 6, 9]])):
+        states[name] = to_numpy(forgetful(np.array(changed, np.int32), target, noise=Second()))
+    np.testing.assert_array_equal(states["another"], states["as it is"])
+    assert np.abs(states["outside"] - states["as it is"]).max() > 1e-3
+    embedded = to_numpy(forgetful._embed(source, Second()))
+    np.testing.assert_allclose(embedded[1], sinusoids(3, 16)[1], atol=1e-5)
+
+
 def test_the_loops_noise_fits_the_model(model: Transformer) -> None:
     source, target = np.array([[5, 6, 3]], np.int32), np.array([[2, 7]], np.int32)
     one, same, other = (to_numpy(model(source, target, noise=step_noise(1, step))) for step in (1, 1, 2))

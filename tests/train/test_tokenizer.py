@@ -32,6 +32,18 @@ def test_vocab_size_is_an_upper_bound(pairs: list[Pair], tmp_path: Path) -> None
     assert load_tokenizer(tmp_path / "tokenizer.model").get_piece_size() == size
 
 
+def test_a_vocabulary_of_merges(pairs: list[Pair], tokenizer: Tokenizer, tmp_path: Path) -> None:
+    path, texts = tmp_path / "tokenizer.model", (text for pair in pairs for text in pair)
+    assert train_tokenizer(texts, path, vocab_size=500, languages=("en", "es"), vocab_type="bpe") == 500
+    merges = load_tokenizer(path)
+    assert set(pieces(merges)) != set(pieces(tokenizer))
+    assert pieces(merges)[:4] == pieces(tokenizer)[:4]
+    assert {"<2en>", "<2es>", *PLACEHOLDERS} <= set(pieces(merges))
+    first = 1 + max(index for index in range(500) if merges.is_byte(index))
+    ranks = [-merges.get_score(index) for index in range(first, 500)]
+    assert ranks == list(range(500 - first))  # in the order of the merges, then the characters
+
+
 def test_too_small_a_vocabulary_is_refused_and_nothing_is_written(pairs: list[Pair], tmp_path: Path) -> None:
     with pytest.raises(HyperparameterError, match=r"vocab_size=64 is too small .* give 1000 or more\.") as caught:
         train(pairs, tmp_path / "tokenizer.model", 64)
