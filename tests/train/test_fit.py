@@ -78,6 +78,12 @@ def test_a_stopped_job_and_its_continuation_make_the_model_of_a_whole_one(
     assert "train_loss" not in said.getvalue()
 
 
+def test_words_are_dropped_where_it_is_asked_for(train: Fit, fitted: Fitted) -> None:
+    assert train(word_dropout=0.3).cursor.step == fitted.cursor.step
+    assert not same_bits(train(word_dropout=0.3), fitted)
+    assert same_bits(train(word_dropout=0.0), fitted)
+
+
 def test_checkpoints_are_written_as_often_as_asked(train: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = []
     from train import fit as stage

@@ -100,6 +100,17 @@ def test_a_tokenizer_that_stands_there_already_is_used(job: Job, run: Prepare) -
     assert run(vocab_size=500).tokenizer_digest == digest
 
 
+def test_the_vocabulary_is_of_the_type_asked_for(job: Job, run: Prepare) -> None:
+    job.channel("training", a__tsv=tsv())
+    scores = {}
+    for vocab_type in ("unigram", "bpe"):
+        tokenizer = run(vocab_size=450, vocab_type=vocab_type).tokenizer
+        scores[vocab_type] = [tokenizer.get_score(index) for index in range(400, 450)]
+        (job.paths.checkpoints / "tokenizer.model").unlink()
+    assert not all(map(float.is_integer, scores["unigram"]))  # log-probabilities
+    assert all(map(float.is_integer, scores["bpe"]))  # ranks
+
+
 def test_a_corpus_of_too_long_sentences_is_refused(job: Job, run: Prepare) -> None:
     job.channel("training", a__tsv=tsv())
     with pytest.raises(ChannelError, match="Every pair is longer than max_len=2 tokens"):
