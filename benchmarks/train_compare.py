@@ -54,7 +54,7 @@ ROWS = (
     Row("fit", "Keras `fit()`, graph, padded", (HERE, "-m", "benchmarks.train_keras", "{task}", "fit")),
     Row("eager", "eager step, 64 pairs padded", (HERE, "-m", "benchmarks.train_keras", "{task}", "eager")),
 )
-LARGE_BATCH = ("float32", "joeynmt")  # measured at the other batch sizes too
+LARGE_BATCH = ("float32", "bfloat16", "joeynmt")  # measured at the other batch sizes too
 
 
 def main() -> None:

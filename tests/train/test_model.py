@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from keras import backend
+from keras import backend, ops
 
 from tests.train.frameworks import gradient, step_noise, to_numpy
 from train.model import (
@@ -141,7 +141,7 @@ def test_of_a_dropped_word_only_its_place_is_left(model: Transformer) -> None:
     class Second(NoNoise):
         def word_dropout(self, x, rate):  # type: ignore[no-untyped-def]
             assert rate == 0.25
-            return x * np.array([1.0, 0.0, 1.0], np.float32)[None, :, None]
+            return x * ops.reshape(ops.convert_to_tensor([1.0, 0.0, 1.0]), (1, 3, 1))
 
     forgetful = Transformer(TransformerConfig(**{**vars(SMALL), "word_dropout": 0.25}), seed=1)
     source, target = np.array([[5, 6, 3]], np.int32), np.array([[2, 7, 8]], np.int32)
