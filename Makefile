@@ -25,7 +25,7 @@ help:
 	@echo "make soak                 15 minutes of mixed traffic: failures, memory, p99 (MODEL=DIR CORPUS=...)"
 	@echo "make sbom                 what is in the image, with licences: build/sbom.cdx.json, build/licences.md"
 	@echo "make bench-quality        BLEU and chrF against time beside JoeyNMT (MINUTES=60 of training each; CORPUS=PAIRS.tsv)"
-	@echo "make ablations            what each part of the recipe gives, ten minutes a row (CORPUS=PAIRS.tsv)"
+	@echo "make ablations            what each part of the recipe gives, four to ten minutes a row (CORPUS=PAIRS.tsv)"
 	@echo "make docs                 write the tables in docs/ again from the schemas"
 	@echo "make lock                 resolve pyproject.toml into requirements/*.txt again"
 	@echo "make resolve              prove that the locks resolve on Python 3.11, 3.12 and 3.13"

@@ -31,7 +31,7 @@ from benchmarks.http_load import Load, bodies_of, in_second_process
 from benchmarks.processes import ROOT, Running, free_port, running
 from container.artifact import SAVED_MODEL, WEIGHTS
 from data.sample import read_part
-from serve.machine import available_cpus
+from serve.machine import available_cpus, engine_environment
 
 SENTENCES = 4096
 CONNECTIONS = (1, 8, 32, 128)
@@ -142,7 +142,7 @@ def shapes_of(model: Path, base: Path, quick: bool) -> Iterator[tuple[str, Shape
     ours = {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_BIND_TO_PORT": "{port}"}
     yield "stack", Shape("this stack", (python, "-m", "serve"), ours, (1, 32) if quick else CONNECTIONS)
     sample = (python, "-m", "benchmarks.sample_shape", "--port={port}")
-    yield "sample", Shape("sample's shape, 1 thread", sample, {"MODEL_DIR": str(model), "OMP_NUM_THREADS": "1"})
+    yield "sample", Shape("sample's shape, 1 thread", sample, {"MODEL_DIR": str(model), **engine_environment()})
     defaults = {"MODEL_DIR": str(model), "INTRA_THREADS": "0"}
     yield "sample", Shape("sample's shape, engine's defaults", sample, defaults, (32,))
     if (model / WEIGHTS).is_file():
@@ -210,7 +210,7 @@ def _cpuinfo() -> list[str]:
 
 def print_limits(model: Path, sentences: list[str]) -> list[Alone]:
     """The engine alone, as rows by beam and sentences a call."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.update(engine_environment())
     print("| engine alone, text to text | sentences a call | sentences/s | p50 of a lone call, ms |")
     print("|---|---|---|---|")
     limits = [engine_alone(model, sentences, beam) for beam in BEAMS]

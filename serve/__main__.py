@@ -26,6 +26,7 @@ from pathlib import Path
 from container.artifact import open_artifact
 from container.errors import NmtError, PlatformError
 from container.paths import Paths
+from serve.machine import engine_environment
 from serve.settings import Settings, check_engine
 
 PROGRAM = Path(__file__).resolve().parent.parent  # the folder that holds container/ and serve/
@@ -126,16 +127,14 @@ def start_gunicorn(folder: Path) -> subprocess.Popen[bytes]:
 
 def _start_gunicorn(folder: Path, listener: int) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(filter(None, (str(PROGRAM), os.environ.get("PYTHONPATH"))))
-    # One thread for each matrix product: the engine's threads are the parallelism (see ctranslate2_engine.py).
     ours = {
         "NMT_RUN_DIR": str(folder),
         "NMT_LISTENER": str(listener),
         "PYTHONPATH": path,
         "PYTHONUNBUFFERED": "1",
-        "OMP_NUM_THREADS": "1",
     }
     command = [sys.executable, "-m", "gunicorn", "--config", str(PROGRAM / "container" / "gunicorn.conf.py")]
-    return start(command, {**os.environ, **ours}, listener)
+    return start(command, {**os.environ, **engine_environment(), **ours}, listener)
 
 
 def start_nginx(nginx: str, folder: Path, settings: Settings) -> subprocess.Popen[bytes]:

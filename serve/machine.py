@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 CGROUP = Path("/sys/fs/cgroup")
+AVX_512 = frozenset({"avx512f", "avx512cd", "avx512vl", "avx512dq", "avx512bw"})  # that CTranslate2 asks for
 BACKGROUND = 10  # niceness; measured, see benchmarks/RESULTS.md
 
 Made = TypeVar("Made")
@@ -74,6 +75,25 @@ def execution_parameters(cpus: int, memory: int, max_body_mb: int, max_requests:
     payload = min(PAYLOAD_MB, max_body_mb or PAYLOAD_MB, bodies_mb)
     concurrent = max(1, min(2 * cpus, max_requests, min(TRANSFORM_MB, bodies_mb) // payload))
     return {"MaxConcurrentTransforms": concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
+
+
+ISA = "CT2_FORCE_CPU_ISA"
+
+
+def engine_environment(
+    given: Mapping[str, str] = os.environ, cpuinfo: Path = Path("/proc/cpuinfo")
+) -> Mapping[str, str]:
+    """What the engine is to read from the environment when it starts, on top of what is `given`.
+
+    One thread for each matrix product: the sentences side by side are the parallelism (see `serve.ctranslate2_engine`).
+    And AVX-512 where an AMD processor has it: CTranslate2 takes AVX2 there, which is a tenth slower at beam 4
+    (benchmarks/RESULTS.md); what is given wins.
+    """
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    first = {name.strip(): value.split() for name, _, value in (line.partition(":") for line in reversed(lines))}
+    amd = first.get("vendor_id") == ["AuthenticAMD"]
+    wide = amd and AVX_512.issubset(first.get("flags", [])) and ISA not in given
+    return {"OMP_NUM_THREADS": "1", **({ISA: "AVX512"} if wide else {})}
 
 
 def in_background(make: Callable[[], Made]) -> Made:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from serve.engines import load
-from serve.machine import BACKGROUND, available_cpus, in_background
+from serve.machine import BACKGROUND, available_cpus, engine_environment, in_background
 
 ALLOWED = len(os.sched_getaffinity(0))
 
@@ -56,3 +58,40 @@ def test_the_engine_computes_in_the_background(base: Path) -> None:
     started = set(os.listdir("/proc/self/task")) - before
     assert sorted(niceness(int(thread)) for thread in started) == [niceness() + BACKGROUND] * predictor.threads
     predictor.close()
+
+
+FLAGS = "fpu avx2 avx512f avx512dq avx512cd avx512bw avx512vl avx512_bf16"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "flags", "given", "isa"),
+    [
+        ("AuthenticAMD", FLAGS, {}, "AVX512"),
+        ("AuthenticAMD", FLAGS, {"CT2_FORCE_CPU_ISA": "AVX2"}, None),  # the user's own choice stays
+        ("AuthenticAMD", FLAGS.replace("avx512cd ", ""), {}, None),
+        ("GenuineIntel", FLAGS, {}, None),  # CTranslate2 chooses well there
+    ],
+)
+def test_the_engine_uses_what_an_amd_processor_has(
+    tmp_path: Path, vendor: str, flags: str, given: dict[str, str], isa: str | None
+) -> None:
+    one = f"processor\t: 0\nvendor_id\t: {vendor}\nflags\t\t: {flags}\n\n"
+    (tmp_path / "cpuinfo").write_text(one + one.replace("processor\t: 0", "processor\t: 1"))
+    told = engine_environment(given, tmp_path / "cpuinfo")
+    assert told.get("CT2_FORCE_CPU_ISA") == isa
+    assert told["OMP_NUM_THREADS"] == "1"
+
+
+def test_the_engine_takes_what_it_is_told(base: Path) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        f"from serve.engines import load; load(__import__('pathlib').Path({str(base / 'model')!r}))",
+    ]
+    told = {**os.environ, **engine_environment(), "CT2_VERBOSE": "1"}
+    said = subprocess.run(command, env=told, capture_output=True, text=True, check=True, timeout=60).stderr
+    assert f"Selected ISA: {told.get('CT2_FORCE_CPU_ISA', '')}" in said
+
+
+def test_a_machine_that_says_nothing_of_its_processor(tmp_path: Path) -> None:
+    assert engine_environment({}, tmp_path / "none") == {"OMP_NUM_THREADS": "1"}
