@@ -14,6 +14,7 @@ from typing import TypeVar
 
 CGROUP = Path("/sys/fs/cgroup")
 AVX_512 = frozenset({"avx512f", "avx512cd", "avx512vl", "avx512dq", "avx512bw"})  # that CTranslate2 asks for
+ISA = "CT2_FORCE_CPU_ISA"
 BACKGROUND = 10  # niceness; measured, see benchmarks/RESULTS.md
 
 Made = TypeVar("Made")
@@ -77,9 +78,6 @@ def execution_parameters(cpus: int, memory: int, max_body_mb: int, max_requests:
     return {"MaxConcurrentTransforms": concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
 
 
-ISA = "CT2_FORCE_CPU_ISA"
-
-
 def engine_environment(
     given: Mapping[str, str] = os.environ, cpuinfo: Path = Path("/proc/cpuinfo")
 ) -> Mapping[str, str]:
@@ -89,19 +87,19 @@ def engine_environment(
     And AVX-512 where an AMD processor has it: CTranslate2 takes AVX2 there, which is a tenth slower at beam 4
     (benchmarks/RESULTS.md); what is given wins.
     """
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
-    first = {name.strip(): value.split() for name, _, value in (line.partition(":") for line in reversed(lines))}
-    amd = first.get("vendor_id") == ["AuthenticAMD"]
-    wide = amd and AVX_512.issubset(first.get("flags", [])) and ISA not in given
+    first = cpuinfo.read_text().partition("\n\n")[0] if cpuinfo.is_file() else ""  # all processors are alike
+    says = {name.strip(): value.split() for name, _, value in (line.partition(":") for line in first.splitlines())}
+    amd = says.get("vendor_id") == ["AuthenticAMD"]
+    wide = amd and AVX_512.issubset(says.get("flags", [])) and ISA not in given
     return {"OMP_NUM_THREADS": "1", **({ISA: "AVX512"} if wide else {})}
 
 
 def in_background(make: Callable[[], Made]) -> Made:
-    """What `make` returns; the threads that it starts run when no other thread of this process wants the processor.
+    """What `make` returns; the threads that it starts step back where another one wants the processor.
 
     For an engine: it computes for milliseconds on end, and a request that only has to be read or answered would wait
-    behind it. Linux keeps the niceness a thread, and a new thread has that of the one that started it (sched(7)); it
-    can never be lowered again, hence a thread of its own here.
+    behind it. On Linux a thread has a niceness of its own, which the threads that it starts inherit (sched(7)); it
+    cannot be taken back, hence a thread of its own here.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="background", initializer=_step_back) as pool:
         return pool.submit(make).result()
