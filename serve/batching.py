@@ -2,8 +2,8 @@
 
 There is no timer: a batch wait of nothing. A lone request on an idle server is dispatched at once; while the engine
 works, sentences wait until they are worth a batch, and a free thread takes as many as the token budget allows. A
-document gives one batch, then the requests behind it have their turn, so it never starves short ones; what a few more
-batches would end is ended first, for requests in turn would all be done as late as the last.
+document gives one batch, then the requests behind it have their turn, so it never starves short ones; what one more
+batch would end is ended first, for two requests in turn would both be done as late as the second.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from serve.parameters import Options, Parameters
 from serve.predictor import EMPTY, WARM_UP, Predictor, Source, TextRules, Translation, rules_for
 
 ENOUGH = 8  # sentences: a batch that is worth its start beside any other (benchmarks/RESULTS.md)
-FEW = 3  # batches: a request with no more than these left is ended before it is the others' turn
 
 
 @dataclass(frozen=True)
@@ -217,7 +216,7 @@ class Batcher:
         """The next batch: sentences of the first job and of those with equal options behind it.
 
         At most the token budget, and at most a fair share of what waits for each idle thread, so that a
-        lone request of many sentences uses every core. After a job with more than a few left it is the others' turn.
+        lone request of many sentences uses every core. After a job with more than a batch left it is the others' turn.
         """
         first = self._jobs[0]
         alike = [job for job in self._jobs if job.options == first.options]
@@ -230,7 +229,7 @@ class Batcher:
             budget -= sum(len(source.tokens) for _, source in entries)
             if budget <= 0:
                 break
-        if first.waiting_tokens > FEW * self._batch_tokens:
+        if first.waiting_tokens > self._batch_tokens:
             self._jobs.rotate(-1)
         self._jobs = deque(job for job in self._jobs if job.waiting)
         return batch

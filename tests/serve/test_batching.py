@@ -10,7 +10,7 @@ import pytest
 
 from container.artifact import Decoding
 from container.errors import Overloaded
-from serve.batching import ENOUGH, FEW, Batcher, Item
+from serve.batching import ENOUGH, Batcher, Item
 from serve.parameters import Options, Parameters
 from serve.predictor import WARM_UP, Hypothesis, Source, TextRules, Translation
 
@@ -149,28 +149,16 @@ def test_a_document_lets_others_pass(bench: Callable[..., Bench]) -> None:
     assert document.result(SECONDS) == ["x/4"] * 20
 
 
-def test_what_a_few_more_batches_end_does_not_wait_for_the_others(bench: Callable[..., Bench]) -> None:
+def test_what_one_more_batch_ends_does_not_wait_for_the_others(bench: Callable[..., Bench]) -> None:
     line = bench(batch_tokens=4, max_waiting=100)
     line.send("a")
-    size = 4 * (1 + FEW) - 2
-    first, second = line.send(*["x"] * size), line.send(*["y"] * 6)
-    line.engine.finish(2 + FEW)
-    assert first.result(SECONDS) == ["x/4"] * size
+    first, second = line.send(*["x"] * 6), line.send(*["y"] * 6)
+    line.engine.finish(3)
+    assert first.result(SECONDS) == ["x/4"] * 6
     assert not second.done()
     line.engine.finish()
     assert second.result(SECONDS) == ["y/4"] * 6
-    assert line.engine.batches == [["a"], *[["x"] * 4] * FEW, ["x", "x", "y", "y"], ["y"] * 4]
-
-
-def test_what_takes_more_waits_for_the_others(bench: Callable[..., Bench]) -> None:
-    line = bench(batch_tokens=4, max_waiting=100)
-    line.send("a")
-    first, second = line.send(*["x"] * (4 * (1 + FEW) + 1)), line.send(*["y"] * 4)
-    line.engine.finish(3)
-    assert second.result(SECONDS) == ["y/4"] * 4
-    assert not first.done()
-    line.engine.finish(1 + FEW)
-    assert len(first.result(SECONDS)) == 4 * (1 + FEW) + 1
+    assert line.engine.batches == [["a"], ["x"] * 4, ["x", "x", "y", "y"], ["y"] * 4]
 
 
 def test_a_lone_request_of_many_sentences_uses_every_thread(bench: Callable[..., Bench]) -> None:
