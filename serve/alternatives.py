@@ -54,7 +54,7 @@ def _decode(sentence: Sentence, best: str, word: int, batcher: Batcher, until: f
     plain = parameters.model_copy(update={"return_alignment": bool(masked.tags), "return_token_scores": False})
     item = Item(masked.text, plain, opening, SPARE * parameters.num_alternatives + 1)
     others: dict[str, Hypothesis] = {}
-    for each in batcher.translate([item], until)[0].hypotheses:
+    for each in batcher.translate([item], until, again=True)[0].hypotheses:
         filled = fill(each, masked)
         written = filled.text.split()
         if masked.kept_by(each.text) and written[:word] == words[:word] and len(written) > word:

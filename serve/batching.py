@@ -125,9 +125,10 @@ class Batcher:
         self._lock = threading.Lock()
         self._engine = ThreadPoolExecutor(threads + ahead, thread_name_prefix="engine")
 
-    def translate(self, items: Sequence[Item], until: float = math.inf) -> list[Translation]:
+    def translate(self, items: Sequence[Item], until: float = math.inf, again: bool = False) -> list[Translation]:
         """Translate `items` in order; blocks until all are done.
 
+        again: of a request that has waited its turn and needs the engine once more, so it goes before what waits.
         `Overloaded` when too much waits already, or at the moment `until` of `time.monotonic`.
         """
         prepare = self._predictor.prepare
@@ -138,7 +139,7 @@ class Batcher:
                 options = item.options(self._predictor.decoding)
                 groups.setdefault(options, []).append((index, source))
         jobs = [Job(options, entries) for options, entries in groups.items()]
-        self._submit(jobs)
+        self._submit(jobs, again)
         answers: dict[int, Translation] = {}
         try:
             for job in jobs:
@@ -169,14 +170,17 @@ class Batcher:
                 job.fail(Empty())
             self._jobs = deque(job for job in self._jobs if job.waiting)
 
-    def _submit(self, jobs: Sequence[Job]) -> None:
+    def _submit(self, jobs: Sequence[Job], again: bool) -> None:
         with self._lock:
             waiting = self.waiting()
             coming = sum(len(job.waiting) for job in jobs)
             # One request may be longer than the whole queue: it is taken when nothing else waits.
-            if waiting and waiting + coming > self._max_waiting:
+            if waiting and waiting + coming > self._max_waiting and not again:
                 raise Overloaded("The server has more text waiting than it takes: try again in a second.")
-            self._jobs.extend(jobs)
+            if again:
+                self._jobs.extendleft(reversed(jobs))
+            else:
+                self._jobs.extend(jobs)
             batches = self._take_batches()
         self._start(batches)
 

@@ -51,7 +51,7 @@ def _item(masked: Masked, parameters: Parameters, opening: str | None) -> Item:
 
 
 def _decode(items: Sequence[Item], batcher: Batcher, until: float) -> list[Hypothesis]:
-    return [translation.hypotheses[0] for translation in batcher.translate(items, until)]
+    return [translation.hypotheses[0] for translation in batcher.translate(items, until, again=True)]
 
 
 def _missing(masked: Masked, draft: Hypothesis) -> list[str]:

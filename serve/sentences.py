@@ -34,7 +34,8 @@ def translate_sentences(sentences: Sequence[Sentence], batcher: Batcher, until: 
     answers = _translated(sentences, [sentence.masked for sentence in sentences], batcher, until)
     if lost := [index for index, answer in enumerate(answers) if answer is None]:
         plain = [sentences[index].masked.plain() for index in lost]
-        for index, answer in zip(lost, _translated([sentences[i] for i in lost], plain, batcher, until), strict=True):
+        found = _translated([sentences[i] for i in lost], plain, batcher, until, again=True)
+        for index, answer in zip(lost, found, strict=True):
             answers[index] = answer
     if lost := [index for index in lost if answers[index] is None]:
         inputs = [(sentences[index].masked, sentences[index].item.parameters) for index in lost]
@@ -45,13 +46,13 @@ def translate_sentences(sentences: Sequence[Sentence], batcher: Batcher, until: 
 
 
 def _translated(
-    sentences: Sequence[Sentence], masked: Sequence[Masked], batcher: Batcher, until: float
+    sentences: Sequence[Sentence], masked: Sequence[Masked], batcher: Batcher, until: float, again: bool = False
 ) -> list[Translation | None]:
     """The hypotheses that have every span of their sentence; None where there is none."""
     if not sentences:
         return []
     items = [_item(*each, batcher.rules_of(each[0].item)) for each in zip(sentences, masked, strict=True)]
-    found = batcher.translate(items, until)
+    found = batcher.translate(items, until, again)
     return [_filled(*each) for each in zip(sentences, masked, found, strict=True)]
 
 

@@ -61,19 +61,19 @@ class Bench:
         self.batcher = Batcher(self.engine, threads, batch_tokens, max_waiting, ahead=ahead)
         self.clients = ThreadPoolExecutor(32)
 
-    def send(self, *texts: str, parameters: Parameters = PLAIN) -> Future[list[str]]:
+    def send(self, *texts: str, parameters: Parameters = PLAIN, again: bool = False) -> Future[list[str]]:
         """Translate `texts` as one request of its own; returns once its sentences are in the queue."""
         queued = threading.Event()
 
         def request() -> list[str]:
-            answers = self.batcher.translate([Item(text, parameters) for text in texts])
+            answers = self.batcher.translate([Item(text, parameters) for text in texts], again=again)
             return [answer.hypotheses[0].text for answer in answers]
 
         submit = self.batcher._submit
 
-        def noticed(jobs: object) -> None:
+        def noticed(*arguments: object) -> None:
             try:
-                submit(jobs)  # type: ignore[arg-type]
+                submit(*arguments)  # type: ignore[arg-type]
             finally:
                 queued.set()
 
@@ -159,6 +159,20 @@ def test_what_one_more_batch_ends_does_not_wait_for_the_others(bench: Callable[.
     line.engine.finish()
     assert second.result(SECONDS) == ["y/4"] * 6
     assert line.engine.batches == [["a"], ["x"] * 4, ["x", "x", "y", "y"], ["y"] * 4]
+
+
+def test_who_needs_the_engine_again_does_not_queue_again(bench: Callable[..., Bench]) -> None:
+    line = bench(batch_tokens=2, max_waiting=4)
+    line.send("a")
+    waiting = line.send("b", "b", "b", "b")
+    again = line.send("c", "c", again=True)  # although the queue is full
+    with pytest.raises(Overloaded):
+        line.send("d").result(SECONDS)
+    line.engine.finish(2)
+    assert again.result(SECONDS) == ["c/4", "c/4"]
+    line.engine.finish(2)
+    assert waiting.result(SECONDS) == ["b/4"] * 4
+    assert line.engine.batches == [["a"], ["c", "c"], ["b", "b"], ["b", "b"]]
 
 
 def test_a_lone_request_of_many_sentences_uses_every_thread(bench: Callable[..., Bench]) -> None:
