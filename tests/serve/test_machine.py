@@ -41,6 +41,10 @@ def niceness(thread: int = 0) -> int:
     return os.getpriority(os.PRIO_PROCESS, thread)
 
 
+def background() -> int:
+    return min(19, niceness() + BACKGROUND)  # 19 is as far back as a thread can step
+
+
 def test_threads_started_in_the_background_step_back_and_no_others_do() -> None:
     ours = niceness()
 
@@ -48,7 +52,7 @@ def test_threads_started_in_the_background_step_back_and_no_others_do() -> None:
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(niceness).result()
 
-    assert in_background(of_a_new_thread) == ours + BACKGROUND
+    assert in_background(of_a_new_thread) == background() > ours
     assert of_a_new_thread() == niceness() == ours
 
 
@@ -56,7 +60,7 @@ def test_the_engine_computes_in_the_background(base: Path) -> None:
     before = set(os.listdir("/proc/self/task"))
     predictor = load(base / "model")
     started = set(os.listdir("/proc/self/task")) - before
-    assert sorted(niceness(int(thread)) for thread in started) == [niceness() + BACKGROUND] * predictor.threads
+    assert [niceness(int(thread)) for thread in started].count(background()) >= predictor.threads
     predictor.close()
 
 
