@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -59,8 +60,11 @@ def test_threads_started_in_the_background_step_back_and_no_others_do() -> None:
 def test_the_engine_computes_in_the_background(base: Path) -> None:
     before = set(os.listdir("/proc/self/task"))
     predictor = load(base / "model")
-    started = set(os.listdir("/proc/self/task")) - before
-    assert [niceness(int(thread)) for thread in started].count(background()) >= predictor.threads
+    found = []
+    for thread in set(os.listdir("/proc/self/task")) - before:
+        with suppress(ProcessLookupError):  # the one that only started the others may be gone
+            found.append(niceness(int(thread)))
+    assert found.count(background()) >= predictor.threads
     predictor.close()
 
 
