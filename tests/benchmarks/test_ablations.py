@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import ablations
+from benchmarks.ablation_variants import SET_UP
 from benchmarks.ablations import BASELINE, ROWS, Result, Row, result_of, table
 from benchmarks.train_data import read_parts
 from container.hyperparameters import Hyperparameters
@@ -21,6 +22,7 @@ BAD = ["uno dos", "el gato come", "la casa"] * 10
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_every_row_changes_the_recipe(row: Row) -> None:
     changed = Hyperparameters(preset="fast", **row.changes) != Hyperparameters(preset="fast")
+    assert row.variant in SET_UP
     assert (changed or row.variant != "plain") == (row.name != BASELINE)
 
 
