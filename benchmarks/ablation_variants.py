@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -34,6 +34,7 @@ from train.records import Pair
 from train.tokenizer import PAD, load_tokenizer
 
 ALPHA = 5.0  # weight of the distance between the two passes
+TEACHER = Path(__file__).resolve().parent.parent / "data" / "pretrained" / "model"
 
 
 def use_r_drop() -> None:
@@ -100,12 +101,12 @@ class _Drawing:
         return self._tokenizer.encode(texts, **self._options, **options)
 
 
-def distilled(parts: Corpus, teacher: Path) -> Corpus:
-    """`parts`, and for each source of the training part also the translation by the model directory `teacher`."""
+def distilled(parts: Corpus) -> Corpus:
+    """`parts`, and for each source of the training part also its translation by the pretrained model."""
     sources = list(dict.fromkeys(pair.source for pair in parts.train))
     hypotheses = translate(
-        teacher / CTRANSLATE2,
-        load_tokenizer(teacher / TOKENIZER),
+        TEACHER / CTRANSLATE2,
+        load_tokenizer(TEACHER / TOKENIZER),
         sources,
         beam_size=4,
         length_penalty=1.0,
@@ -116,13 +117,21 @@ def distilled(parts: Corpus, teacher: Path) -> Corpus:
     return replace(parts, train=list(dict.fromkeys([*parts.train, *taught])))
 
 
-# What a job does before it begins, by the name of the variant.
-SET_UP: Mapping[str, Callable[[], None]] = MappingProxyType(
+@dataclass(frozen=True)
+class Variant:
+    """What differs from a plain job: what its process does before it begins, its corpus, the passes of an update."""
+
+    set_up: Callable[[], None] = lambda: None
+    corpus: Callable[[Corpus], Corpus] = lambda parts: parts
+    passes: int = 1
+
+
+VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
-        "plain": lambda: None,
-        "self-distillation": lambda: None,  # what it changes is the corpus
-        "r-drop": use_r_drop,
-        "subword-sampling-0.1": partial(use_subword_sampling, 0.1),
-        "subword-sampling-0.5": partial(use_subword_sampling, 0.5),
+        "plain": Variant(),
+        "self-distillation": Variant(corpus=distilled),
+        "r-drop": Variant(use_r_drop, passes=2),
+        "subword-sampling-0.1": Variant(partial(use_subword_sampling, 0.1)),
+        "subword-sampling-0.5": Variant(partial(use_subword_sampling, 0.5)),
     }
 )

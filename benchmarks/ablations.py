@@ -26,7 +26,7 @@ from typing import Any
 import sacrebleu
 from sacrebleu.significance import PairedTest
 
-from benchmarks.ablation_variants import SET_UP, distilled
+from benchmarks.ablation_variants import VARIANTS
 from benchmarks.train_data import read_parts, write_channels
 from container import hyperparameters
 from container.artifact import CTRANSLATE2, TOKENIZER
@@ -41,7 +41,6 @@ ROOT = Path(__file__).resolve().parent.parent
 TEST_SOURCES = 2000
 RESAMPLES = 1000
 BASELINE = "baseline"
-TEACHER = ROOT / "data" / "pretrained" / "model"
 DECODING = frozenset({"beam_size", "length_penalty"})
 
 
@@ -124,7 +123,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="print the rows and end")
     given = parser.parse_args()
     if given.list:
-        print("\n".join(f"{row.name}: {dict(row.changes)}" for row in ROWS))
+        print("\n".join(f"{row.name}: {dict(row.changes)}, {row.variant}" for row in ROWS))
         return
     parts = read_parts(given.corpus)
     parts = replace(parts, train=sample(parts.train, given.pairs, seed=1))
@@ -140,8 +139,8 @@ def result_of(row: Row, parts: Corpus, sentences: TestSet, updates: int, work: P
     """The kept result of the row when it was made with the same settings; else train, translate and keep."""
     folder = work / row.name.replace(" ", "-")
     batch_tokens = row.changes.get("batch_tokens", Hyperparameters(preset="fast").batch_tokens)
-    passes = 2 if row.variant == "r-drop" else 1
-    updates = round(updates * Hyperparameters(preset="fast").batch_tokens / batch_tokens / passes)
+    variant = VARIANTS[row.variant]
+    updates = round(updates * Hyperparameters(preset="fast").batch_tokens / batch_tokens / variant.passes)
     recipe = {"preset": "fast", "precision": precision, **row.changes}
     settings = {**recipe, "variant": row.variant, "updates": updates, "corpus": parts.fingerprint}
     kept = Result.read(folder / "result.json")
@@ -153,7 +152,7 @@ def result_of(row: Row, parts: Corpus, sentences: TestSet, updates: int, work: P
     else:
         base = folder
         shutil.rmtree(folder, ignore_errors=True)
-        write_channels(Paths(folder).data, distilled(parts, TEACHER) if row.variant == "self-distillation" else parts)
+        write_channels(Paths(folder).data, variant.corpus(parts))
         train_job(row, recipe, updates, folder)
     hypotheses = decode(row, base, sentences)
     result = Result(settings, updates, _core_seconds() - began, hypotheses)
@@ -187,7 +186,7 @@ def run_bounded_job(updates: int, variant: str, argv: Sequence[str]) -> None:
     from train import progress
     from train.__main__ import run_job
 
-    SET_UP[variant]()
+    VARIANTS[variant].set_up()
     stop = threading.Event()
 
     class Bounded(progress.Progress):

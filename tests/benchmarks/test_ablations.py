@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import ablations
-from benchmarks.ablation_variants import SET_UP
+from benchmarks.ablation_variants import VARIANTS
 from benchmarks.ablations import BASELINE, ROWS, Result, Row, result_of, table
 from benchmarks.train_data import read_parts
 from container.hyperparameters import Hyperparameters
@@ -22,7 +22,7 @@ BAD = ["uno dos", "el gato come", "la casa"] * 10
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_every_row_changes_the_recipe(row: Row) -> None:
     changed = Hyperparameters(preset="fast", **row.changes) != Hyperparameters(preset="fast")
-    assert row.variant in SET_UP
+    assert row.variant in VARIANTS
     assert (changed or row.variant != "plain") == (row.name != BASELINE)
 
 
@@ -42,6 +42,14 @@ def test_a_row_is_kept_as_long_as_its_settings_hold(tmp_path: Path, monkeypatch:
     assert trained == [100]  # half the batch, twice the updates
     result_of(row, parts, SENTENCES, 60, tmp_path)
     assert trained == [100, 120]
+
+
+def test_an_update_of_two_passes_counts_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[int] = []
+    monkeypatch.setattr(ablations, "train_job", lambda row, recipe, updates, folder: trained.append(updates))
+    monkeypatch.setattr(ablations, "decode", lambda row, folder, sentences: GOOD)
+    result_of(Row("R-Drop", {}, "r-drop"), read_parts(None), SENTENCES, 50, tmp_path)
+    assert trained == [25]
 
 
 def test_a_row_of_decoding_uses_the_baselines_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
