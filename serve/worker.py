@@ -3,14 +3,21 @@
 gthread hands a connection that was answered back to the main thread, which polls it, and at the next request hands it
 to a thread again: two changes of thread a request, each of them a wait for the interpreter lock. nginx keeps few
 connections and uses the last one first, so under load the next request is there within milliseconds.
+
+gunicorn also sends the head of an answer before its body. Sent together they wake nginx once, and a worker that is
+killed in between leaves a request without an answer, which nginx can refuse, where it left half of one.
 """
 
 from __future__ import annotations
 
 import select
-from typing import Any
+import socket
+from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gthread import ThreadWorker
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 LINGER_MS = 20  # an idle connection goes back to the main thread after this, and so does one when the worker stops
 
@@ -30,10 +37,55 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
 
     def handle(self, conn: Any) -> Any:
         """Answer one request, and those that follow within `LINGER_MS` of an answer; whether the connection stays."""
+        if not isinstance(conn.sock, AnswerSocket):
+            conn.sock = AnswerSocket.of(conn.sock)
         keep = super().handle(conn)
         while keep is True and self.alive and not conn.is_http2 and _readable(conn):
             keep = super().handle(conn)
         return keep
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer one request; where that fails, a head that waits for its body is never sent."""
+        conn.sock.hold()
+        keep = super().handle_request(req, conn)
+        conn.sock.release()
+        return keep
+
+
+class AnswerSocket(socket.socket):
+    """A connection that keeps the head of an answer back until there is something of the body to send with it."""
+
+    _holds = False
+    _head = b""
+
+    @classmethod
+    def of(cls, accepted: socket.socket) -> AnswerSocket:
+        """Take over the connection; `accepted` is closed, as far as it knows."""
+        timeout = accepted.gettimeout()
+        taken = cls(accepted.family, accepted.type, accepted.proto, accepted.detach())
+        socket.socket.settimeout(taken, timeout)
+        return taken
+
+    def hold(self) -> None:
+        """Keep back what is sent next, until more is sent or `release` is called."""
+        self._holds, self._head = True, b""
+
+    def release(self) -> None:
+        """Send what is kept back, now."""
+        self._holds = False
+        if self._head:
+            self.sendall(b"")
+
+    def sendall(self, data: ReadableBuffer, flags: int = 0) -> None:
+        if self._holds:
+            self._holds, self._head = False, bytes(data)
+            return
+        head, self._head = self._head, b""
+        super().sendall(head + bytes(data) if head else data, flags)
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        self.release()
+        return super().sendfile(file, offset, count)
 
 
 def _readable(conn: Any) -> bool:

@@ -41,16 +41,12 @@ def test_a_crowd_hears_nothing_but_answers_and_503_while_the_worker_is_replaced(
     server = start()
     server.wait_until_ready()
     crowd = Crowd(server, clients=16)
-    kills = []
     for _ in range(2):
         crowd.wait_for(100)
-        kills.append(time.monotonic())
         os.kill(server.children()["gunicorn worker"], signal.SIGKILL)
     crowd.wait_for(100)
     outcomes = crowd.stop()
-    assert {outcome.status for outcome in outcomes} <= {0, 200, 503}
-    for outcome in outcomes:  # only an answer that was half written can be cut off
-        assert outcome.status or any(outcome.started < killed < outcome.ended for killed in kills), outcome
+    assert {outcome.status for outcome in outcomes} <= {200, 503}  # an answer goes out as one, so none is cut off
     assert {outcome.code for outcome in outcomes if outcome.status == 503} <= {"unavailable", "overloaded"}
 
 

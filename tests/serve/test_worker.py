@@ -7,10 +7,12 @@ import json
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from serve.worker import LINGER_MS
+import pytest
+
+from serve.worker import LINGER_MS, AnswerSocket
 from tests.serve.server import DEADLINE, Server
 
 BODY = json.dumps({"instances": ["Hello!"]}).encode()
@@ -70,3 +72,72 @@ def test_open_connections_do_not_hold_up_the_end(start: Callable[..., Server]) -
     began = time.monotonic()
     assert server.stop(signal.SIGTERM) == 0
     assert time.monotonic() - began < 20  # not gunicorn's graceful timeout of 25
+
+
+def test_an_answer_comes_in_one_piece(server: Server) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(DEADLINE)
+        connection.connect(str(gunicorn_socket(server)))
+        for _ in range(50):
+            connection.sendall(REQUEST % (len(BODY), BODY))
+            assert connection.recv(65536).endswith(b"]}")  # a head by itself would be read before its body is there
+
+
+def test_a_head_without_a_body_is_sent(server: Server) -> None:
+    connection = UnixConnection(gunicorn_socket(server))
+    for method in ("GET", "HEAD", "GET"):
+        connection.request(method, "/ping")
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (200, b"")
+
+
+# ---- the socket by itself ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[AnswerSocket, socket.socket]]:
+    """The server's end of a connection, and the client's, which does not wait."""
+    accepted, client = socket.socketpair()
+    accepted.setblocking(False)
+    client.setblocking(False)
+    with AnswerSocket.of(accepted) as answers, client:
+        assert accepted.fileno() == -1
+        assert answers.gettimeout() == 0.0
+        yield answers, client
+
+
+def test_the_head_waits_for_the_body(pair: tuple[AnswerSocket, socket.socket]) -> None:
+    answers, client = pair
+    for _ in range(2):
+        answers.hold()
+        answers.sendall(b"head ")
+        with pytest.raises(BlockingIOError):
+            client.recv(100)
+        answers.sendall(b"body")
+        assert client.recv(100) == b"head body"
+        answers.sendall(b" more")
+        assert client.recv(100) == b" more"
+        answers.release()
+        with pytest.raises(BlockingIOError):
+            client.recv(100)
+
+
+def test_a_head_that_was_given_up_is_never_sent(pair: tuple[AnswerSocket, socket.socket]) -> None:
+    answers, client = pair
+    answers.hold()
+    answers.sendall(b"of an answer that failed")
+    answers.hold()
+    answers.sendall(b"of the next")
+    answers.release()
+    assert client.recv(100) == b"of the next"
+
+
+def test_a_file_goes_behind_the_head(pair: tuple[AnswerSocket, socket.socket], tmp_path: Path) -> None:
+    answers, client = pair
+    answers.setblocking(True)
+    (tmp_path / "page").write_bytes(b"body of a file")
+    answers.hold()
+    answers.sendall(b"head ")
+    with (tmp_path / "page").open("rb") as file:
+        answers.sendfile(file, 0, 4)
+    assert client.recv(100) == b"head body"
