@@ -57,6 +57,7 @@ class Job:
 
     def __init__(self, options: Options, entries: Sequence[tuple[int, Source]]) -> None:
         self.options = options
+        self.search = options.search
         self.waiting = sorted(entries, key=lambda entry: len(entry[1].tokens))
         self.waiting_tokens = sum(len(source.tokens) for _, source in entries)
         self.answers: dict[int, Translation] = {}
@@ -73,7 +74,7 @@ class Job:
         return given
 
     def take(self, answers: dict[int, Translation]) -> None:
-        self.answers |= answers
+        self.answers |= {index: answer.best(self.options.num_hypotheses) for index, answer in answers.items()}
         if len(self.answers) == self._total:
             self._done.put(self.answers)
 
@@ -89,7 +90,7 @@ class Job:
         return outcome
 
 
-Batch = list[tuple[Job, list[tuple[int, Source]]]]  # of equal options
+Batch = list[tuple[Job, list[tuple[int, Source]]]]  # of an equal search
 
 
 def _sentences(batch: Batch) -> int:
@@ -213,17 +214,18 @@ class Batcher:
             sources = [source for _, entries in batch for _, source in entries]
             self._metrics.observe("nmt_batch_sentences", len(sources))
             self._metrics.add("nmt_source_tokens_total", sum(len(source.tokens) for source in sources))
-            decoded = self._engine.submit(self._predictor.decode, sources, batch[0][0].options)
+            options = max((job.options for job, _ in batch), key=lambda each: each.num_hypotheses)
+            decoded = self._engine.submit(self._predictor.decode, sources, options)
             decoded.add_done_callback(partial(self._finish, batch))
 
     def _gather(self) -> Batch:
-        """The next batch: sentences of the first job and of those with equal options behind it.
+        """The next batch: sentences of the first job and of those with an equal search behind it.
 
         At most the token budget, and at most a fair share of what waits for each idle thread, so that a
         lone request of many sentences uses every core. After a job with more than a batch left it is the others' turn.
         """
         first = self._jobs[0]
-        alike = [job for job in self._jobs if job.options == first.options]
+        alike = [job for job in self._jobs if job.search == first.search]
         share = math.ceil(sum(job.waiting_tokens for job in alike) / max(1, self._idle - self._ahead))
         budget = min(self._batch_tokens, share)
         batch: Batch = []

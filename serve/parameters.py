@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -19,7 +19,7 @@ Term = Annotated[str, Field(min_length=1, max_length=200)]
 
 @dataclass(frozen=True)
 class Options:
-    """Decoding options with nothing left open. Sentences with equal options may share a batch."""
+    """Decoding options with nothing left open. Sentences with an equal `search` may share a batch."""
 
     beam_size: int
     num_hypotheses: int
@@ -29,6 +29,11 @@ class Options:
     return_alignment: bool = False
     return_token_scores: bool = False
     alternatives: bool = False  # hypotheses that part at the first token behind the prefix, not those of a beam
+
+    @property
+    def search(self) -> Options:
+        """What the search depends on: not on how many of its hypotheses are wanted, where they cost nothing more."""
+        return self if self.alternatives or self.return_alignment else replace(self, num_hypotheses=1)
 
 
 class Parameters(BaseModel):

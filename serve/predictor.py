@@ -7,7 +7,7 @@ Kept apart in two steps, because batches are made between them: `prepare` cleans
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from container.artifact import Calibration, Decoding
@@ -58,6 +58,10 @@ class Translation:
     hypotheses: tuple[Hypothesis, ...]
     warning: str | None = None
     alternatives: tuple[Alternative, ...] = ()
+
+    def best(self, hypotheses: int) -> Translation:
+        """With at most so many hypotheses."""
+        return self if len(self.hypotheses) <= hypotheses else replace(self, hypotheses=self.hypotheses[:hypotheses])
 
 
 EMPTY = Translation((Hypothesis("", 0.0, confidence=1.0),))  # an empty text stays empty, and surely so: log 1 = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -40,7 +41,8 @@ class Engine:
         assert self.leave.acquire(timeout=SECONDS)
         if self.failing(texts):
             raise RuntimeError("the engine failed")
-        return [Translation((Hypothesis(f"{text}/{options.beam_size}", 0.0),)) for text in texts]
+        found = options.num_hypotheses
+        return [Translation((Hypothesis(f"{text}/{options.beam_size}", 0.0),) * found) for text in texts]
 
     def translate(self, texts: Sequence[str], parameters: Parameters) -> list[Translation]:
         return self.decode(self.prepare(texts), parameters.options(self.decoding))
@@ -67,7 +69,7 @@ class Bench:
 
         def request() -> list[str]:
             answers = self.batcher.translate([Item(text, parameters) for text in texts], again=again)
-            return [answer.hypotheses[0].text for answer in answers]
+            return [" ".join(each.text for each in answer.hypotheses) for answer in answers]
 
         submit = self.batcher._submit
 
@@ -136,6 +138,23 @@ def test_scores_wanted_or_not_share_a_batch(bench: Callable[..., Bench]) -> None
     line.engine.finish(2)
     last.result(SECONDS)
     assert line.engine.batches == [["a"], ["b", "c"]]
+
+
+def test_few_hypotheses_or_many_share_a_batch(bench: Callable[..., Bench]) -> None:
+    line = bench(batch_tokens=8)
+    line.send("a")
+    wanted = {"b": 1, "c": 3, "d": 2, "e": 1}
+    asked = [line.send(text, parameters=Parameters(num_hypotheses=number)) for text, number in wanted.items()]
+    line.engine.finish(2)
+    found = [answer for each in asked for answer in each.result(SECONDS)]
+    assert found == [" ".join([f"{text}/4"] * number) for text, number in wanted.items()]
+    assert line.engine.batches == [["a"], ["b", "c", "d", "e"]]
+
+
+@pytest.mark.parametrize("costly", ["alternatives", "return_alignment"])
+def test_hypotheses_that_cost_more_have_a_batch_of_their_own(costly: str) -> None:
+    options = replace(PLAIN.options(Decoding()), **{costly: True})
+    assert options.search != replace(options, num_hypotheses=2).search
 
 
 def test_a_document_lets_others_pass(bench: Callable[..., Bench]) -> None:

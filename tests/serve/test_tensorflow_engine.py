@@ -108,6 +108,15 @@ def test_alternatives_are_the_same_words(engines: tuple[Predictor, Predictor]) -
         assert _same(first, second), (first, second)
 
 
+def test_how_many_hypotheses_are_wanted_changes_none(engines: tuple[Predictor, Predictor]) -> None:
+    for engine in engines:
+        few, many = (
+            engine.translate(TEXTS, Parameters(beam_size=4, num_hypotheses=number, max_length=30)) for number in (2, 4)
+        )
+        assert {len(each.hypotheses) for each in many} == {4, 1}  # 1 for the empty text
+        assert all(_same(a.hypotheses, b.best(2).hypotheses) for a, b in zip(few, many, strict=True))
+
+
 def _same(first: tuple[Hypothesis, ...], second: tuple[Hypothesis, ...]) -> bool:
     return len(first) == len(second) and all(
         (a.text, a.tokens, a.alignment) == (b.text, b.tokens, b.alignment)
