@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import select
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gthread import ThreadWorker
@@ -46,17 +48,14 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer one request; where that fails, a head that waits for its body is never sent."""
-        conn.sock.hold()
-        keep = super().handle_request(req, conn)
-        conn.sock.release()
-        return keep
+        with conn.sock.head_with_body():
+            return super().handle_request(req, conn)
 
 
 class AnswerSocket(socket.socket):
     """A connection that keeps the head of an answer back until there is something of the body to send with it."""
 
-    _holds = False
-    _head = b""
+    _head: bytes | None = None  # what is kept back; empty: the next that is sent; None: nothing is
 
     @classmethod
     def of(cls, accepted: socket.socket) -> AnswerSocket:
@@ -66,25 +65,29 @@ class AnswerSocket(socket.socket):
         socket.socket.settimeout(taken, timeout)
         return taken
 
-    def hold(self) -> None:
-        """Keep back what is sent next, until more is sent or `release` is called."""
-        self._holds, self._head = True, b""
+    @contextmanager
+    def head_with_body(self) -> Iterator[None]:
+        """What is sent first goes with the next, or alone at the end of this; where this fails, never."""
+        self._head = b""
+        try:
+            yield
+            self._release()
+        finally:
+            self._head = None
 
-    def release(self) -> None:
-        """Send what is kept back, now."""
-        self._holds = False
+    def _release(self) -> None:
         if self._head:
             self.sendall(b"")
 
     def sendall(self, data: ReadableBuffer, flags: int = 0) -> None:
-        if self._holds:
-            self._holds, self._head = False, bytes(data)
+        if self._head == b"":
+            self._head = bytes(data)
             return
-        head, self._head = self._head, b""
+        head, self._head = self._head, None
         super().sendall(head + bytes(data) if head else data, flags)
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
-        self.release()
+        self._release()
         return super().sendfile(file, offset, count)
 
 

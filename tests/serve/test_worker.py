@@ -91,6 +91,14 @@ def test_a_head_without_a_body_is_sent(server: Server) -> None:
         assert (response.status, response.read()) == (200, b"")
 
 
+def test_what_gunicorn_itself_refuses_is_answered(server: Server) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(DEADLINE)
+        connection.connect(str(gunicorn_socket(server)))
+        connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\nSCRIPT_NAME: /elsewhere\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 500")
+
+
 # ---- the socket by itself ------------------------------------------------------------------------------------
 
 
@@ -109,35 +117,42 @@ def pair() -> Iterator[tuple[AnswerSocket, socket.socket]]:
 def test_the_head_waits_for_the_body(pair: tuple[AnswerSocket, socket.socket]) -> None:
     answers, client = pair
     for _ in range(2):
-        answers.hold()
-        answers.sendall(b"head ")
-        with pytest.raises(BlockingIOError):
-            client.recv(100)
-        answers.sendall(b"body")
-        assert client.recv(100) == b"head body"
-        answers.sendall(b" more")
-        assert client.recv(100) == b" more"
-        answers.release()
+        with answers.head_with_body():
+            answers.sendall(b"head ")
+            with pytest.raises(BlockingIOError):
+                client.recv(100)
+            answers.sendall(b"body")
+            assert client.recv(100) == b"head body"
+            answers.sendall(b" more")
+            assert client.recv(100) == b" more"
         with pytest.raises(BlockingIOError):
             client.recv(100)
 
 
 def test_a_head_that_was_given_up_is_never_sent(pair: tuple[AnswerSocket, socket.socket]) -> None:
     answers, client = pair
-    answers.hold()
-    answers.sendall(b"of an answer that failed")
-    answers.hold()
-    answers.sendall(b"of the next")
-    answers.release()
+    with pytest.raises(RuntimeError), answers.head_with_body():
+        answers.sendall(b"of an answer that failed")
+        raise RuntimeError
+    with answers.head_with_body():
+        answers.sendall(b"of the next")
     assert client.recv(100) == b"of the next"
+
+
+def test_after_a_failure_before_the_head_nothing_waits(pair: tuple[AnswerSocket, socket.socket]) -> None:
+    answers, client = pair
+    with pytest.raises(RuntimeError), answers.head_with_body():
+        raise RuntimeError
+    answers.sendall(b"refused")
+    assert client.recv(100) == b"refused"
 
 
 def test_a_file_goes_behind_the_head(pair: tuple[AnswerSocket, socket.socket], tmp_path: Path) -> None:
     answers, client = pair
     answers.setblocking(True)
     (tmp_path / "page").write_bytes(b"body of a file")
-    answers.hold()
-    answers.sendall(b"head ")
-    with (tmp_path / "page").open("rb") as file:
-        answers.sendfile(file, 0, 4)
+    with answers.head_with_body():
+        answers.sendall(b"head ")
+        with (tmp_path / "page").open("rb") as file:
+            answers.sendfile(file, 0, 4)
     assert client.recv(100) == b"head body"
