@@ -74,7 +74,7 @@ class Job:
         return given
 
     def take(self, answers: dict[int, Translation]) -> None:
-        self.answers |= {index: answer.best(self.options.num_hypotheses) for index, answer in answers.items()}
+        self.answers |= answers
         if len(self.answers) == self._total:
             self._done.put(self.answers)
 
@@ -254,7 +254,8 @@ class Batcher:
                 if error:
                     job.fail(error)
                 else:
-                    job.take({index: next(answers) for index, _ in entries})
+                    wanted = job.options.num_hypotheses  # another job of the batch may have wanted more
+                    job.take({index: next(answers).best(wanted) for index, _ in entries})
             self._jobs = deque(job for job in self._jobs if job.waiting)
             batches = self._take_batches()
         self._start(batches)
