@@ -23,15 +23,15 @@ import numpy as np
 from sentencepiece import SentencePieceProcessor
 
 from container.artifact import CTRANSLATE2, TOKENIZER
-from container.hyperparameters import Hyperparameters
-from train.batches import Cursor, Encoded, encode
-from train.corpus import Corpus, with_placeholders
-from train.direction import directions
-from train.evaluate import translate
-from train.loop import Step, StepResult
-from train.prepare import Prepared
-from train.records import Pair
-from train.tokenizer import PAD, load_tokenizer
+from train.corpus.batches import Cursor, Encoded, encode
+from train.corpus.directions import directions
+from train.corpus.formats import Pair
+from train.corpus.prepare import Prepared
+from train.corpus.split import Corpus, with_placeholders
+from train.corpus.tokenizer import PAD, load_tokenizer
+from train.evaluation.scores import translate
+from train.job.hyperparameters import Hyperparameters
+from train.training.loop import Step, StepResult
 
 ALPHA = 5.0  # weight of the distance between the two passes
 TEACHER = Path(__file__).resolve().parent.parent / "data" / "pretrained" / "model"
@@ -41,7 +41,7 @@ def use_r_drop() -> None:
     """Make the TensorFlow loop of this process train by R-Drop; each update then costs two."""
     import tensorflow as tf
 
-    from train import tensorflow_backend
+    from train.backends.tensorflow import backend as tensorflow_backend
 
     feed = tensorflow_backend.feed
 
@@ -66,7 +66,8 @@ def use_r_drop() -> None:
 
 def use_subword_sampling(alpha: float) -> None:
     """Make the job of this process draw the subwords of each epoch; `alpha` as SentencePiece has it."""
-    from train import fit, prepare
+    from train.corpus import prepare
+    from train.training import trainer as fit
 
     prepare_once, run_epochs = prepare.prepare, fit.run
     prepared: list[Prepared] = []

@@ -28,14 +28,14 @@ from sacrebleu.significance import PairedTest
 
 from benchmarks.ablation_variants import VARIANTS
 from benchmarks.train_data import read_parts, write_channels
-from container import hyperparameters
 from container.artifact import CTRANSLATE2, TOKENIZER
-from container.hyperparameters import Hyperparameters
 from container.paths import Paths
-from train.analysis import Translations, confidence
-from train.corpus import Corpus, sample
-from train.evaluate import TestSet, make_test_set, score, translate
-from train.tokenizer import load_tokenizer
+from train.corpus.split import Corpus, sample
+from train.corpus.tokenizer import load_tokenizer
+from train.evaluation.scores import TestSet, make_test_set, score, translate
+from train.evaluation.statistics import Translations, confidence
+from train.job import hyperparameters
+from train.job.hyperparameters import Hyperparameters
 
 ROOT = Path(__file__).resolve().parent.parent
 TEST_SOURCES = 2000
@@ -183,8 +183,8 @@ def train_job(row: Row, recipe: Mapping[str, Any], updates: int, folder: Path) -
 def run_bounded_job(updates: int, variant: str, argv: Sequence[str]) -> None:
     """`python -m train`, told to stop (as by SIGTERM) so that its last update is number `updates`."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    from train import progress
     from train.__main__ import run_job
+    from train.training import progress
 
     VARIANTS[variant].set_up()
     stop = threading.Event()

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from serve.engines import load
-from serve.parameters import Parameters
-from serve.predictor import Predictor
+from serve.engine.interface import Predictor
+from serve.engine.loading import load
+from serve.web.parameters import Parameters
 
 PAIRS = Path(__file__).resolve().parent.parent / "data" / "alignment.tsv"
 

@@ -3,7 +3,7 @@
     python -m benchmarks.corpus_scale --data PATH.tsv [--pairs 100000 1000000 10000000] [--scratch FOLDER]
 
 Each corpus is made of the real pairs, numbered in words on both sides ("eight thousand two: Go."), so that its
-connected components stay as small as the real ones. The stages are those of a job (`train.prepare`, then the
+connected components stay as small as the real ones. The stages are those of a job (`train.corpus.prepare`, then the
 first epoch's plan and batch), in a fresh process for each size. Peak memory is that of all its processes
 together: the sum of their proportional set sizes (PSS), looked at four times a second.
 """
@@ -19,12 +19,12 @@ import time
 from itertools import cycle, islice
 from pathlib import Path
 
-from container.cluster import SINGLE_HOST
-from container.hyperparameters import Hyperparameters
 from container.paths import Paths
-from train.batches import collate, plan_epoch
-from train.prepare import prepare
-from train.rendezvous import Alone
+from train.corpus.batches import collate, plan_epoch
+from train.corpus.prepare import prepare
+from train.job.cluster import SINGLE_HOST
+from train.job.hyperparameters import Hyperparameters
+from train.job.rendezvous import Alone
 
 ENGLISH = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 SPANISH = ["uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez", "once", "doce"]

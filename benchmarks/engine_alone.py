@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from serve.engines import load
-from serve.parameters import Parameters
-from serve.predictor import Predictor
+from serve.engine.interface import Predictor
+from serve.engine.loading import load
+from serve.web.parameters import Parameters
 
 SIZES = (1, 8, 16, 32, 64)  # sentences in a call of the engine
 SECONDS = 3.0

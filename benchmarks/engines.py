@@ -24,10 +24,10 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from container.artifact import CTRANSLATE2, SAVED_MODEL, TOKENIZER, open_artifact, publish, staging
-from serve.ctranslate2_engine import CTranslate2Predictor
-from serve.parameters import Parameters
-from serve.predictor import Hypothesis, Predictor
-from serve.tensorflow_engine import TensorFlowPredictor
+from serve.engine.ctranslate2 import CTranslate2Predictor
+from serve.engine.interface import Hypothesis, Predictor
+from serve.engine.tensorflow import TensorFlowPredictor
+from serve.web.parameters import Parameters
 
 SEED = 3
 
@@ -41,10 +41,10 @@ class Run(NamedTuple):
 
 def float32_model(model: Path, destination: Path) -> Path:
     """A model directory with the weights of `model` in float32 for both engines."""
-    from train.export import export_ctranslate2
-    from train.model import TransformerConfig
-    from train.saved_model import export_saved_model
-    from train.tokenizer import load_tokenizer
+    from train.corpus.tokenizer import load_tokenizer
+    from train.export.ctranslate2 import export_ctranslate2
+    from train.export.saved_model import export_saved_model
+    from train.model.transformer import TransformerConfig
 
     given = open_artifact(model, with_weights=True)
     with safe_open(str(given.weights), "np") as file:

@@ -24,8 +24,8 @@ from safetensors.numpy import load_file
 
 from container.artifact import open_artifact
 from container.text import normalise
-from train.model import NoNoise, Transformer, TransformerConfig, weights_by_name
-from train.tokenizer import BOS, EOS, load_tokenizer
+from train.corpus.tokenizer import BOS, EOS, load_tokenizer
+from train.model.transformer import NoNoise, Transformer, TransformerConfig, weights_by_name
 
 app = Flask(__name__)
 

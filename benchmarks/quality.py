@@ -26,13 +26,13 @@ from matplotlib.figure import Figure
 from benchmarks.train_data import make_task, read_parts, write_channels, write_parallel
 from benchmarks.train_task import Task
 from container.artifact import CTRANSLATE2, TOKENIZER, read_manifest
-from container.hyperparameters import Hyperparameters
 from container.paths import Paths
-from train.analysis import Translations, confidence
-from train.corpus import Corpus
-from train.evaluate import TestSet, make_test_set, score, translate
-from train.records import Pair
-from train.tokenizer import load_tokenizer
+from train.corpus.formats import Pair
+from train.corpus.split import Corpus
+from train.corpus.tokenizer import load_tokenizer
+from train.evaluation.scores import TestSet, make_test_set, score, translate
+from train.evaluation.statistics import Translations, confidence
+from train.job.hyperparameters import Hyperparameters
 
 ROOT = Path(__file__).resolve().parent.parent
 TEST_SOURCES = 2000

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.train_task import Task
-from container.hyperparameters import Hyperparameters
 from container.text import clean
 from data.sample import read_part
-from train.batches import encode
-from train.corpus import Corpus, clean_pairs, split
-from train.records import Pair
-from train.tokenizer import load_tokenizer, pieces, train_tokenizer
+from train.corpus.batches import encode
+from train.corpus.formats import Pair
+from train.corpus.split import Corpus, clean_pairs, split
+from train.corpus.tokenizer import load_tokenizer, pieces, train_tokenizer
+from train.job.hyperparameters import Hyperparameters
 
 DEV_PAIRS = 200
 

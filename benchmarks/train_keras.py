@@ -21,8 +21,8 @@ import tensorflow as tf
 from keras import layers
 
 from benchmarks.train_task import Meter, Task
-from train.batches import Encoded, collate
-from train.model import sinusoids
+from train.corpus.batches import Encoded, collate
+from train.model.transformer import sinusoids
 
 LONGEST = 128
 EAGER_PAIRS = 64

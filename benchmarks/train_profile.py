@@ -22,12 +22,12 @@ import numpy as np
 from benchmarks.train_data import make_task, read_parts
 from benchmarks.train_speed import hyperparameters
 from benchmarks.train_task import Task
-from train.batches import Encoded, collate
-from train.fit import model_config
-from train.loop import plan_of
-from train.model import Transformer
-from train.optimizer import TrainState
-from train.tensorflow_backend import make_step
+from train.backends.tensorflow.backend import make_step
+from train.backends.tensorflow.optimizer import TrainState
+from train.corpus.batches import Encoded, collate
+from train.model.transformer import Transformer
+from train.training.loop import plan_of
+from train.training.trainer import model_config
 
 import tensorflow as tf  # isort: skip # after the settings that train_speed makes
 from tensorflow.tsl.profiler.protobuf import xplane_pb2  # isort: skip

@@ -16,11 +16,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from benchmarks.train_task import Meter, Task
-from container.cluster import SINGLE_HOST
-from container.hyperparameters import Hyperparameters
-from train.batches import Cursor, Encoded
-from train.framework import open_backend
-from train.loop import plan_of, run
+from train.backends.backend import open_backend
+from train.corpus.batches import Cursor, Encoded
+from train.job.cluster import SINGLE_HOST
+from train.job.hyperparameters import Hyperparameters
+from train.training.loop import plan_of, run
 
 Framework = Literal["tensorflow", "pytorch"]
 
@@ -44,7 +44,7 @@ def hyperparameters(task: Task, precision: str, framework: Framework = "tensorfl
 def measure(task: Task, corpus: Encoded, precision: str, framework: Framework = "tensorflow") -> Meter:
     hp = hyperparameters(task, precision, framework)
     backend = open_backend(hp, SINGLE_HOST)
-    from train.fit import model_config  # Keras is imported with it, for the framework that was opened
+    from train.training.trainer import model_config  # Keras is imported with it, for the framework that was opened
 
     state = backend.make_state(model_config(hp, task.vocab_size, precision), hp.seed)
     meter, cursor, plan = Meter(task), Cursor(), plan_of(corpus, hp, 0)

@@ -21,7 +21,7 @@ class Task:
     train.en, train.es    the training pairs as text, one a line, for a trainer with a data pipeline of its own
     dev.en, dev.es        a few pairs for trainers that cannot do without a validation set
     tokenizer.model       the joint SentencePiece vocabulary of V pieces; vocabulary.txt lists them in id order
-    ids.npz               the same pairs as token ids (`train.batches.Encoded`)
+    ids.npz               the same pairs as token ids (`train.corpus.batches.Encoded`)
     """
 
     folder: str

@@ -66,7 +66,7 @@ class Score(Frozen):
 
 
 class Calibration(Frozen):
-    """How the model's probability of a translation becomes a confidence; see `train.calibration`.
+    """How the model's probability of a translation becomes a confidence; see `train.evaluation.calibration`.
 
     A translation is called good when its sentence chrF2 is at least `good_chrf`. The confidence, the probability of
     that, is 1 / (1 + exp(-(intercept + slope x mean log-probability of a token))).

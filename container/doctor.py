@@ -18,9 +18,9 @@ from importlib import metadata
 from pathlib import Path
 
 from container.artifact import open_artifact
-from container.channels import MODES
 from container.errors import NmtError
 from container.paths import Paths
+from train.job.channels import MODES
 
 PACKAGES = (
     "keras",

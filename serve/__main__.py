@@ -32,7 +32,7 @@ from serve.settings import Settings, check_engine
 PROGRAM = Path(__file__).resolve().parent.parent  # the folder that holds container/ and serve/
 RUN_FOLDERS = "/tmp"  # the one place that is writable in every mode, and short: a socket path has 107 bytes
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin")  # where nginx is, and a user's PATH may not look
-SOCKET = "gunicorn.sock"  # below the run folder; container/nginx.conf has the same name
+SOCKET = "gunicorn.sock"  # below the run folder; serve/nginx.conf has the same name
 ROOM = 64 * 1024  # bytes of configuration, pid and heartbeat
 BACKLOG = 2048  # connections that wait to be accepted
 DRAIN_SECONDS = 27.0  # gunicorn's graceful_timeout and a little; SageMaker kills after 30
@@ -133,7 +133,7 @@ def _start_gunicorn(folder: Path, listener: int) -> subprocess.Popen[bytes]:
         "PYTHONPATH": path,
         "PYTHONUNBUFFERED": "1",
     }
-    command = [sys.executable, "-m", "gunicorn", "--config", str(PROGRAM / "container" / "gunicorn.conf.py")]
+    command = [sys.executable, "-m", "gunicorn", "--config", str(PROGRAM / "serve" / "gunicorn.conf.py")]
     return start(command, {**os.environ, **engine_environment(), **ours}, listener)
 
 
@@ -144,10 +144,10 @@ def start_nginx(nginx: str, folder: Path, settings: Settings) -> subprocess.Pope
 
 
 def render_nginx(folder: Path, settings: Settings) -> str:
-    """nginx's configuration for this run, from container/nginx.conf."""
+    """nginx's configuration for this run, from serve/nginx.conf."""
     # Started as root, nginx would give up root in its worker and could not enter the folder, which is root's.
     user = f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""
-    template = NginxTemplate((PROGRAM / "container" / "nginx.conf").read_text())
+    template = NginxTemplate((PROGRAM / "serve" / "nginx.conf").read_text())
     return template.substitute(user=user, run_dir=folder, port=settings.port, max_body_mb=settings.max_body_mb)
 
 

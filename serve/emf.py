@@ -57,7 +57,7 @@ class Reporter:
         self._thread.start()
 
     def watch(self, app: Flask) -> None:
-        """Count the requests of an application made by `serve.app.new_app`."""
+        """Count the requests of an application made by `serve.web.routes.new_app`."""
         app.after_request(self._seen)
 
     def _seen(self, response: Response) -> Response:

@@ -83,7 +83,7 @@ def engine_environment(
 ) -> Mapping[str, str]:
     """What the engine is to read from the environment when it starts, on top of what is `given`.
 
-    One thread for each matrix product: the sentences side by side are the parallelism (see `serve.ctranslate2_engine`).
+    One thread for each matrix product: the sentences side by side are the parallelism (see `serve.engine.ctranslate2`).
     And AVX-512 where an AMD processor has it: CTranslate2 takes AVX2 there, which is a tenth slower at beam 4
     (benchmarks/RESULTS.md); what is given wins.
     """

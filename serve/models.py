@@ -14,7 +14,7 @@ from pathlib import Path
 
 from container.artifact import CTRANSLATE2, SAVED_MODEL, TOKENIZER, find_model
 from container.errors import NotFound, NotLoaded, UserError
-from serve.engines import load
+from serve.engine.loading import load
 from serve.machine import available_memory
 from serve.metrics import Metrics
 from serve.service import Service

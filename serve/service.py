@@ -9,12 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from container.errors import ArtifactError, Overloaded, PlatformError
-from serve import documents
-from serve.batching import Batcher, Item
+from serve.engine.batching import Batcher, Item
+from serve.engine.interface import Predictor, Translation
 from serve.machine import give_back_memory
 from serve.metrics import Metrics
-from serve.predictor import Predictor, Translation
 from serve.settings import Settings
+from serve.text import documents
 
 
 class Service:

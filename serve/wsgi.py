@@ -12,14 +12,14 @@ from gunicorn.arbiter import Arbiter
 
 from container.errors import NmtError
 from container.paths import Paths
-from serve.app import create_app, log_to_stdout
 from serve.emf import Reporter
-from serve.engines import load
-from serve.model_routes import create_multi_model_app
+from serve.engine.loading import load
 from serve.models import Models
-from serve.page_routes import add_page
 from serve.service import Service
 from serve.settings import Settings
+from serve.web.model_routes import create_multi_model_app
+from serve.web.page_routes import add_page
+from serve.web.routes import create_app, log_to_stdout
 
 log = logging.getLogger("serve")
 

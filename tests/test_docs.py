@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from container.describe import markdown_table
-from container.hyperparameters import Hyperparameters
+from train.job.describe import markdown_table
+from train.job.hyperparameters import Hyperparameters
 
 PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "data/README.md", "benchmarks/RESULTS.md"]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import container.hyperparameters
-import serve.formats
-from serve.predictor import Hypothesis, Translation
+import serve.web.formats
+import train.job.hyperparameters
+from serve.engine.interface import Hypothesis, Translation
 
 
 def page(repo: Path) -> str:
@@ -22,7 +22,7 @@ def examples(repo: Path) -> list[str]:
 
 def test_the_hyperparameter_is_one_line(repo: Path) -> None:
     field, _ = examples(repo)
-    made = dict(vars(container.hyperparameters))
+    made = dict(vars(train.job.hyperparameters))
     exec(f"class More(Hyperparameters):\n{field}", made)  # the page's own line
     assert made["More"].model_validate({"attention_dropout": 0.2}).attention_dropout == 0.2
     with pytest.raises(ValueError, match="attention_dropout"):
@@ -31,7 +31,7 @@ def test_the_hyperparameter_is_one_line(repo: Path) -> None:
 
 def test_the_content_type_is_two_functions(repo: Path) -> None:
     _, code = examples(repo)
-    room = {**vars(serve.formats), "READERS": {}, "WRITERS": {}}  # the module's own tables stay as they are
+    room = {**vars(serve.web.formats), "READERS": {}, "WRITERS": {}}  # the module's own tables stay as they are
     exec(code, room)  # the page's own lines
     (media,) = room["READERS"]
     request = room["READERS"][media]("Hello.\tjunk\n\nBye.\tjunk\n")

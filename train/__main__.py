@@ -20,16 +20,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from container import hyperparameters
-from container.cluster import read_cluster
-from container.describe import describe
 from container.errors import PlatformError, Stopped, UserError, kind_of, write_failure
-from container.hyperparameters import Hyperparameters
 from container.paths import Paths
-from train.rendezvous import Alone, Peers, Rendezvous
+from train.job import hyperparameters
+from train.job.cluster import read_cluster
+from train.job.describe import describe
+from train.job.hyperparameters import Hyperparameters
+from train.job.rendezvous import Alone, Peers, Rendezvous
 
 if TYPE_CHECKING:
-    from train.progress import Sink
+    from train.training.progress import Sink
 
 
 def main(argv: Sequence[str]) -> int:
@@ -58,9 +58,9 @@ def main(argv: Sequence[str]) -> int:
 
 def run_job(hp: Hyperparameters, paths: Paths, stop: threading.Event) -> None:
     """Channels -> pairs -> token ids -> trained model -> model directory. `stop` ends training early and cleanly."""
-    from train.framework import TITLES, open_backend, with_framework
-    from train.prepare import prepare
-    from train.start import open_start
+    from train.backends.backend import TITLES, open_backend, with_framework
+    from train.corpus.prepare import prepare
+    from train.training.resume import open_start
 
     hp = with_framework(hp)
     peers = meet(paths)
@@ -73,9 +73,9 @@ def run_job(hp: Hyperparameters, paths: Paths, stop: threading.Event) -> None:
         say(f"importing {TITLES[hp.framework or 'tensorflow']}")  # takes seconds: only now, when the input is good
         with quiet_stderr():
             backend = open_backend(hp, peers.cluster)
-            from train.fit import fit
-            from train.progress import Progress
-            from train.publish import publish
+            from train.job.publish import publish
+            from train.training.progress import Progress
+            from train.training.trainer import fit
 
             sinks = _event_sinks(hp, paths) if peers.cluster.is_chief else ()
 
@@ -90,7 +90,7 @@ def run_job(hp: Hyperparameters, paths: Paths, stop: threading.Event) -> None:
 def _event_sinks(hp: Hyperparameters, paths: Paths) -> tuple[Sink, ...]:
     if hp.framework != "tensorflow":
         return ()  # the event file is written by TensorFlow
-    from train.tensorboard import event_sinks
+    from train.training.tensorboard import event_sinks
 
     return event_sinks(paths.tensorboard)
 

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.quality import Point, lay_out, plot, scored, table
 from benchmarks.train_data import read_parts
 from container.paths import Paths
-from train.evaluate import make_test_set
+from train.evaluation.scores import make_test_set
 
 POINT = Point("ours", 30.0, 1000, 40.0, 1.5, 60.0, 1.0, ("bleu|x", "chrf|x"))
 

@@ -10,9 +10,9 @@ import pytest
 
 from benchmarks.train_data import make_task, read_parts, write_channels
 from benchmarks.train_task import Meter, Task
-from train.batches import Encoded, encode
-from train.records import Pair
-from train.tokenizer import load_tokenizer
+from train.corpus.batches import Encoded, encode
+from train.corpus.formats import Pair
+from train.corpus.tokenizer import load_tokenizer
 
 
 @pytest.fixture(scope="module")

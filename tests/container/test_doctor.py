@@ -13,8 +13,8 @@ import pytest
 
 from container import doctor
 from container.artifact import CTRANSLATE2, MANIFEST, TOKENIZER, Manifest, publish, staging
-from container.channels import MODES
 from container.paths import Paths
+from train.job.channels import MODES
 
 MEMINFO = "MemTotal:       16000000 kB\nMemFree:         1000 kB\n"
 
@@ -175,9 +175,9 @@ def test_every_mode_of_the_table_is_there(repo: Path) -> None:
     """What the table promises of inference: routes of `serve`, its settings, and the image's labels."""
     promised = dict(doctor.SAGEMAKER_MODES)
     assert "real-time" in promised["inference"]
-    assert '"/invocations"' in (repo / "serve" / "app.py").read_text()
-    assert "_streamed(" in (repo / "serve" / "app.py").read_text()
-    assert '"/models/<opaque:name>/invoke"' in (repo / "serve" / "model_routes.py").read_text()
+    assert '"/invocations"' in (repo / "serve" / "web" / "routes.py").read_text()
+    assert "_streamed(" in (repo / "serve" / "web" / "routes.py").read_text()
+    assert '"/models/<opaque:name>/invoke"' in (repo / "serve" / "web" / "model_routes.py").read_text()
     assert "multi-models=true" in (repo / "Dockerfile").read_text()
     assert "SAGEMAKER_BIND_TO_PORT" in (repo / "serve" / "settings.py").read_text()
     assert "accept-bind-to-port=true" in (repo / "Dockerfile").read_text()

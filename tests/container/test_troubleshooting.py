@@ -17,7 +17,7 @@ def python_messages(repo: Path) -> list[str]:
     return [
         text
         for room in ("container", "train", "serve")
-        for file in sorted((repo / room).glob("*.py"))
+        for file in sorted((repo / room).rglob("*.py"))
         for node in ast.walk(ast.parse(file.read_text()))
         if (text := message(node))
     ]

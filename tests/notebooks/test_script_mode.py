@@ -11,13 +11,13 @@ from typing import Any
 import nbformat
 import pytest
 
-from container.channels import read_channels
-from container.cluster import read_cluster
 from container.paths import Paths
 from notebooks.script_mode.stage import ENTRY, stage
 from notebooks.script_mode.train_nmt import lay_out, take
 from tests.notebooks.conftest import Execute, printed, tidied
 from tests.serve.server import free_port
+from train.job.channels import read_channels
+from train.job.cluster import read_cluster
 
 NOTEBOOK = "transformer_nmt_training_and_serving.ipynb"
 SENTENCE = re.compile(r"^(Good morning!|Where is the station\?|My sister has a small dog\.) +(\S.*)$", re.MULTILINE)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from serve.engines import load
+from serve.engine.loading import load
 from serve.machine import BACKGROUND, available_cpus, engine_environment, in_background
 
 ALLOWED = len(os.sched_getaffinity(0))
@@ -94,7 +94,7 @@ def test_the_engine_takes_what_it_is_told(base: Path) -> None:
     command = [
         sys.executable,
         "-c",
-        f"from serve.engines import load; load(__import__('pathlib').Path({str(base / 'model')!r}))",
+        f"from serve.engine.loading import load; load(__import__('pathlib').Path({str(base / 'model')!r}))",
     ]
     told = {**os.environ, **engine_environment(), "CT2_VERBOSE": "1"}
     said = subprocess.run(command, env=told, capture_output=True, text=True, check=True, timeout=60).stderr

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from container.artifact import open_artifact
-from serve.ctranslate2_engine import CTranslate2Predictor
-from serve.parameters import Parameters
+from serve.engine.ctranslate2 import CTranslate2Predictor
+from serve.web.parameters import Parameters
 from tests.serve.server import Server
 
 TEXTS = ["I am tired.", "", "Where is my house?"]

@@ -12,11 +12,11 @@ from flask.testing import FlaskClient
 
 from container.artifact import Decoding
 from container.errors import ArtifactError
-from serve.app import create_app
-from serve.engines import load
-from serve.predictor import Predictor
+from serve.engine.interface import Predictor
+from serve.engine.loading import load
 from serve.service import Service
 from serve.settings import Settings
+from serve.web.routes import create_app
 from tests.serve.tiny_model import write_tiny_model
 
 SECONDS = 60.0

@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING
 import pytest
 import sentencepiece
 
-from container.cluster import SINGLE_HOST
-from container.hyperparameters import Hyperparameters, parse
 from container.paths import Paths
 from data.sample import read_part, write_channels
-from train.prepare import Prepared, prepare
-from train.records import Pair
-from train.rendezvous import Alone
-from train.tokenizer import load_tokenizer, train_tokenizer
+from train.corpus.formats import Pair
+from train.corpus.prepare import Prepared, prepare
+from train.corpus.tokenizer import load_tokenizer, train_tokenizer
+from train.job.cluster import SINGLE_HOST
+from train.job.hyperparameters import Hyperparameters, parse
+from train.job.rendezvous import Alone
 
 if TYPE_CHECKING:
-    from train.fit import Fitted
+    from train.training.trainer import Fitted
 
 
 @pytest.fixture(scope="session")
@@ -74,9 +74,9 @@ def prepared(hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="session")
 def fitted(prepared: Prepared, hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     """A model after one epoch. Read it, do not change it."""
-    from train.fit import fit  # takes seconds, and half of the tests here do without
-    from train.framework import open_backend
-    from train.progress import Progress
+    from train.backends.backend import open_backend
+    from train.training.progress import Progress
+    from train.training.trainer import fit  # takes seconds, and half of the tests here do without
 
     folder, alone = tmp_path_factory.mktemp("checkpoints"), Alone(SINGLE_HOST)
     progress, backend = Progress(hp, io.StringIO()), open_backend(hp, SINGLE_HOST)

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from container.cluster import SINGLE_HOST
-from container.hyperparameters import Hyperparameters, parse
-from train.framework import open_backend
-from train.loop import Backend
-from train.model import Noise
+from train.backends.backend import open_backend
+from train.job.cluster import SINGLE_HOST
+from train.job.hyperparameters import Hyperparameters, parse
+from train.model.transformer import Noise
+from train.training.loop import Backend
 
 __all__ = ["CHUNK", "FRAMEWORK", "Loss", "apply_gradients", "backend", "gradient", "loss_of", "step_noise", "to_numpy"]
 FRAMEWORK = "pytorch" if os.environ.get("KERAS_BACKEND") == "torch" else "tensorflow"
@@ -45,8 +45,8 @@ def to_numpy(tensor: Any) -> np.ndarray:
 if FRAMEWORK == "pytorch":
     import torch
 
-    from train import pytorch_backend
-    from train.pytorch_loss import CHUNK, smoothed_cross_entropy
+    from train.backends.pytorch import backend as pytorch_backend
+    from train.backends.pytorch.loss import CHUNK, smoothed_cross_entropy
 
     def step_noise(seed: int, step: int) -> Noise:
         return pytorch_backend.StepNoise(seed, step)
@@ -72,8 +72,9 @@ if FRAMEWORK == "pytorch":
 else:
     import tensorflow as tf
 
-    from train import optimizer, tensorflow_backend
-    from train.loss import CHUNK, smoothed_cross_entropy
+    from train.backends.tensorflow import backend as tensorflow_backend
+    from train.backends.tensorflow import optimizer
+    from train.backends.tensorflow.loss import CHUNK, smoothed_cross_entropy
 
     def step_noise(seed: int, step: int) -> Noise:
         return tensorflow_backend.StepNoise(seed, tf.constant(step, tf.int64))

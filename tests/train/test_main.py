@@ -17,11 +17,11 @@ from typing import NamedTuple
 import pytest
 
 from container.artifact import open_artifact
-from container.describe import METRICS, describe
 from container.errors import FAILURE_LIMIT
 from data.sample import read_part
 from tests.conftest import TOY, Job
 from train import __main__ as program
+from train.job.describe import METRICS, describe
 
 SMALL = {**TOY, "nsamples": "0", "vocab_size": "500", "batch_size": "32", "log_every": "1", "precision": "float32"}
 GOOD = "".join(f"{source}\t{target}\n" for source, target in islice(read_part("train"), 100))

@@ -9,9 +9,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from serve.batching import Batcher
-from serve.parameters import Options
-from serve.predictor import Predictor, Source, Translation
+from serve.engine.batching import Batcher
+from serve.engine.interface import Predictor, Source, Translation
+from serve.web.parameters import Options
 
 
 def put_a_gate_before_the_engine(gate: str, word: str) -> None:

@@ -1,0 +1,141 @@
+"""Tags such as `<b>`: taken out before the engine sees the text, and put back where the words they stood at have gone.
+
+A model that never saw a tag makes nonsense around one, and around a symbol in its place. Without tags the sentence is
+an ordinary one, and the word alignment says where each belongs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from serve.engine.alignment import Links
+
+MARK = "\uf000"  # a private character that `normalise` takes out of every text, so that no input can forge it
+
+_NAME = re.compile(r"</?\s*([\w:-]+)")
+_END = re.compile(r"[.,;:!?…)\]»”\"']+\Z")
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A tag at word `word` of the text without tags: glued before it, glued after it, or by itself in front of it.
+
+    inside: a full stop behind the word, here or in the translation, stands behind the tag.
+    """
+
+    text: str
+    word: int
+    side: Literal["before", "after", "alone"]
+    inside: bool = False
+
+    @property
+    def closes(self) -> bool:
+        return self.text.startswith("</")
+
+
+@dataclass(frozen=True)
+class Woven:
+    """A text with its tags, and where each word of the text without tags stands in it (words split at white space)."""
+
+    text: str
+    places: tuple[int, ...]
+
+
+def take_out(marked: str, tags: Sequence[str]) -> tuple[str, tuple[Tag, ...]]:
+    """The text without its marks, and the tags that they stand for, in order."""
+    if not tags:
+        return marked, ()
+    words: list[str] = []
+    found: list[Tag] = []
+    for word in marked.split():
+        bare = word.replace(MARK, "")
+        read = 0
+        for character in word:
+            if character != MARK:
+                read += 1
+            elif not bare:
+                found.append(Tag(tags[len(found)], len(words), "alone"))
+            elif not read:
+                found.append(Tag(tags[len(found)], len(words), "before"))
+            else:
+                found.append(Tag(tags[len(found)], len(words), "after", not _END.search(bare[:read])))
+        if bare:
+            words.append(bare)
+    return " ".join(words), tuple(found)
+
+
+def moved(tags: Sequence[Tag], words: Sequence[str], alignment: Links) -> list[Tag]:
+    """The tags at the target `words` that their source words became."""
+    ends = _ends(tags)
+    targets: dict[int, list[int]] = {}
+    for source, target in alignment:
+        if target < len(words):  # the tokenizer may see more words: to it "´" is two
+            targets.setdefault(source, []).append(target)
+
+    def within(first: int, last: int) -> list[int]:
+        return sorted(target for source in range(first, last + 1) for target in targets.get(source, []))
+
+    def first_after(word: int) -> int:
+        return min(
+            (found[0] for source in range(word, max(targets, default=-1) + 1) if (found := within(source, source))),
+            default=len(words),
+        )
+
+    def last_before(word: int) -> int:
+        found = next((found for source in range(word, -1, -1) if (found := within(source, source))), None)
+        return found[-1] if found else -1
+
+    placed = []
+    for index, tag in enumerate(tags):
+        opener, closer = ends.get(index, (index, index))
+        last = tags[closer].word - (tags[closer].side != "after")
+        enclosed = within(tags[opener].word, last) if opener != closer else []
+        if tag.closes or tag.side == "after":
+            at = enclosed[-1] if enclosed else last_before(tag.word - (tag.side != "after"))
+            placed.append(replace(tag, word=at if tag.side == "after" else at + 1))
+        else:
+            placed.append(replace(tag, word=enclosed[0] if enclosed else first_after(tag.word)))
+    return placed
+
+
+def _ends(tags: Sequence[Tag]) -> dict[int, tuple[int, int]]:
+    """For each tag of a pair, the indices of the opening and the closing one."""
+    open_, pairs = [], {}
+    for index, tag in enumerate(tags):
+        name = _NAME.match(tag.text)
+        if not tag.closes:
+            open_.append((name and name[1], index))
+        elif opened := next((each for each in reversed(open_) if each[0] == (name and name[1])), None):
+            open_.remove(opened)
+            pairs[opened[1]] = pairs[index] = (opened[1], index)
+    return pairs
+
+
+def weave(words: Sequence[str], tags: Sequence[Tag]) -> Woven:
+    """The words with the tags at their places; a tag beyond the words stands by itself."""
+    count = len(words)
+    alone: list[list[str]] = [[] for _ in range(count + 1)]
+    before, inside, after = [""] * count, [""] * count, [""] * count
+    for tag in tags:
+        if tag.side == "alone" or not 0 <= tag.word < count:
+            alone[max(0, min(tag.word, count))].append(tag.text)
+        elif tag.side == "before":
+            before[tag.word] += tag.text
+        elif tag.inside:
+            inside[tag.word] += tag.text
+        else:
+            after[tag.word] += tag.text
+    out: list[str] = []
+    places = []
+    for index, word in enumerate(words):
+        out += [text for tag in alone[index] for text in tag.split()]
+        end = _END.search(word)
+        stop = end.start() if end and inside[index] else len(word)
+        whole = f"{before[index]}{word[:stop]}{inside[index]}{word[stop:]}{after[index]}".split()
+        places.append(len(out) + len(f"{before[index]}.".split()) - 1)
+        out += whole
+    out += [text for tag in alone[count] for text in tag.split()]
+    return Woven(" ".join(out), tuple(places))

@@ -1,0 +1,275 @@
+"""Whole texts: order, layout, protected spans. A stand-in engine shows what the model is given."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sentencepiece
+from hypothesis import given
+from hypothesis import strategies as st
+
+from container.artifact import Decoding
+from container.text import PLACEHOLDERS
+from serve.engine.batching import Batcher, Item
+from serve.engine.interface import Hypothesis, Source, TextRules, Translation
+from serve.text import documents
+from serve.text.documents import NOTHING_LEFT
+from serve.text.masking import protect
+from serve.text.sentences import LOOPS
+from serve.web.parameters import Options, Parameters
+from tests.serve.server import Server
+
+PRETRAINED = Path(__file__).parents[3] / "data" / "pretrained" / "model"
+TOKENIZER = sentencepiece.SentencePieceProcessor(model_file=str(PRETRAINED / "tokenizer.model"))
+
+
+class Upper:
+    """Writes in capitals, after the prefix; `lose` says which symbols hypothesis n loses."""
+
+    decoding = Decoding(beam_size=2)
+    rules = (TextRules(("Mr",), PLACEHOLDERS, room=6, decoding=decoding),)
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.lose: Callable[[int], str] = lambda rank: ""
+
+    def prepare(self, texts: Sequence[str], target_lang: str | None = None) -> list[Source]:
+        return [Source(tuple(text.split())) for text in texts]
+
+    def decode(self, sources: Sequence[Source], options: Options) -> list[Translation]:
+        return [self._translation(" ".join(source.tokens), options) for source in sources]
+
+    def _translation(self, text: str, options: Options) -> Translation:
+        self.seen.append(text)
+        written = f"{options.prefix} {text.upper()}".strip()
+        texts = ["".join(c for c in written if c not in self.lose(n)) for n in range(options.num_hypotheses)]
+        if options.alternatives:  # another word behind the prefix, then the text without its first words
+            rest = text.upper().split()[len(options.prefix.split()) + 1 :]
+            texts = [" ".join([options.prefix, f"W{n}", *rest]).strip() for n in range(options.num_hypotheses)]
+        length = len(written.split())
+        straight = tuple((word, word) for word in range(length))
+        return Translation(tuple(Hypothesis(text, -1.0 - n, length, straight) for n, text in enumerate(texts)))
+
+    def translate(self, texts: Sequence[str], parameters: Parameters) -> list[Translation]:
+        return self.decode(self.prepare(texts), parameters.options(self.decoding))
+
+
+@pytest.fixture
+def engine() -> Upper:
+    return Upper()
+
+
+@pytest.fixture
+def ask(engine: Upper) -> Iterator[Callable[..., Translation]]:
+    batcher = Batcher(engine, 1, 64, 1000)
+
+    def translate(text: str, **parameters: Any) -> Translation:
+        return documents.translate([Item(text, Parameters(**parameters))], batcher)[0]
+
+    yield translate
+    batcher.close()
+
+
+Ask = Callable[..., Translation]
+
+
+def best(translation: Translation) -> str:
+    return translation.hypotheses[0].text
+
+
+def test_a_document_of_200_paragraphs_keeps_its_layout(ask: Ask, engine: Upper) -> None:
+    text = "\n\n".join(f"  - He saw Mr. Hill {number}. It is fine!\t" for number in range(200))
+    assert best(ask(text)) == text.upper()
+    assert "It is fine!" in engine.seen
+
+
+def test_a_document_keeps_its_layout_over_http(server: Server) -> None:
+    text = "\n\n".join(f"  - I see the dog {number}.\n\tHello!  " for number in range(200)) + "\n"
+    answer = server.invoke({"inputs": text}).json()[0]["translation_text"]
+    around = re.compile(r"^(\s*(?:- )?)(.*?)(\s*)$")
+
+    def layout(document: str) -> list[tuple[str, str, bool]]:
+        found = [around.match(line) for line in document.split("\n")]
+        return [(each[1], each[3], bool(each[2])) for each in found if each]
+
+    assert layout(answer) == layout(text)
+
+
+def test_a_sentence_that_has_room_for_sure_is_not_counted() -> None:
+    def never(texts: Sequence[str]) -> list[int]:
+        raise AssertionError(texts)
+
+    rules = TextRules(room=13, sizes=never)
+    assert [each.masked.text for each in documents.cut(Item("I see a dog.", Parameters()), rules).sentences] == [
+        "I see a dog."
+    ]
+    for counted in ("I see a dogs.", "Él ve."):
+        with pytest.raises(AssertionError, match=counted):
+            documents.cut(Item(counted, Parameters()), rules)
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), max_size=40))
+def test_an_ascii_character_is_one_token_at_most(text: str) -> None:
+    assert len(TOKENIZER.encode(text)) <= len(text) + 1
+
+
+def test_a_long_sentence_is_translated_in_parts(ask: Ask, engine: Upper) -> None:
+    assert best(ask("a b c d, e f g h i j")) == "A B C D, E F G H I J"
+    assert sorted(engine.seen) == ["a b c d,", "e f g h i j"]
+
+
+def test_spans_and_terms_pass_through(ask: Ask, engine: Upper) -> None:
+    text = "See the dog at http://a.example/b with 25 <b>cats</b>"
+    translation = ask(text, glossary={"dog": "can Grande"})
+    assert best(translation) == "SEE THE can Grande AT http://a.example/b WITH 25 <b>CATS</b>"
+    assert translation.warning is None
+    assert not any("25" in seen or "dog" in seen for seen in engine.seen)
+
+
+def test_the_hypothesis_that_keeps_the_symbols_is_taken(ask: Ask, engine: Upper) -> None:
+    engine.lose = lambda rank: "" if rank else PLACEHOLDERS[0]
+    translation = ask("I am 25")
+    assert (best(translation), translation.warning) == ("I AM 25", None)
+    assert len(translation.hypotheses) == 1
+    assert "I am 25" not in engine.seen
+
+
+def test_a_hypothesis_without_symbols_that_has_everything_is_taken(ask: Ask, engine: Upper) -> None:
+    engine.lose = lambda rank: "".join(PLACEHOLDERS)
+    assert (best(ask("I am 25")), ask("I am 25").warning) == ("I AM 25", None)
+
+
+def test_a_lost_term_is_forced_at_its_place(ask: Ask, engine: Upper) -> None:
+    engine.lose = lambda rank: PLACEHOLDERS[0]
+    translation = ask("see the dog now", glossary={"dog": "can"})
+    assert best(translation) == "SEE THE can NOW"
+    assert "'can' had to be put in by force" in str(translation.warning)
+
+
+def test_spans_beyond_the_symbols_are_kept_too(ask: Ask) -> None:
+    word = " ".join(f"http://a.example/{number}" for number in range(3 * len(PLACEHOLDERS) + 1))
+    assert best(ask(word)) == word
+
+
+def test_symbols_that_the_model_makes_up_are_dropped() -> None:
+    ((masked, _),) = protect("I am 25", PLACEHOLDERS, {})
+    assert masked.fill(f"{PLACEHOLDERS[3]} {masked.text}") == "I am 25"
+
+
+def test_a_prefix_opens_the_first_sentence_only(ask: Ask) -> None:
+    assert best(ask("One. Two.", prefix="el ")) == "el ONE. TWO."
+
+
+def test_alternatives_keep_what_stands_before_them_and_all_around(ask: Ask) -> None:
+    translation = ask("- a b.\n\nC 25 dog e. F", glossary={"dog": "can grande"}, alternatives_at=7, num_alternatives=2)
+    assert best(translation) == "- A B.\n\nC 25 can grande E. F"
+    assert [(each.word, each.text) for each in translation.alternatives] == [
+        ("W0", "- A B.\n\nC 25 can grande W0 F"),
+        ("W1", "- A B.\n\nC 25 can grande W1 F"),
+    ]
+    inside = ask("- a b.\n\nC 25 dog e. F", glossary={"dog": "can grande"}, alternatives_at=6)
+    assert inside.alternatives == ()  # none that keeps the term
+
+
+def test_alternatives_behind_a_prefix(ask: Ask) -> None:
+    translation = ask("a b c", prefix="x y", alternatives_at=2, num_alternatives=1)
+    assert best(translation) == "x y A B C"
+    assert [each.text for each in translation.alternatives] == ["x y W0"]
+
+
+def test_alignment_counts_words_of_the_whole_text(ask: Ask) -> None:
+    translation = ask("- a b.\n\nC 25 dog", glossary={"dog": "can grande"})
+    assert best(translation) == "- A B.\n\nC 25 can grande"
+    assert translation.hypotheses[0].alignment == ((1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (5, 6))
+
+
+def test_scores_of_sentences_are_weighted_by_their_tokens(ask: Ask) -> None:
+    translation = ask("a b c. D", num_hypotheses=2)
+    assert [each.text for each in translation.hypotheses] == ["A B C. D", "A B C. D"]
+    assert [each.score for each in translation.hypotheses] == [-1.0, -2.0]
+    assert translation.hypotheses[0].tokens == 4
+
+
+def test_nothing_left_after_clean_up_is_told(ask: Ask) -> None:
+    assert (best(ask("\u200b\x00")), ask("\u200b\x00").warning) == ("", NOTHING_LEFT)
+    assert ask(" \n ") == ask("")
+    assert ask("").warning is None
+
+
+def test_nothing_left_by_the_tokenizer_is_told(server: Server) -> None:
+    first, second = server.invoke(["\u200c", "\u200c\n<b>"]).json()["predictions"]
+    assert first == {"translation": "", "warning": NOTHING_LEFT}
+    assert second["translation"] == "\n<b>"
+
+
+def test_going_in_circles_is_told(ask: Ask) -> None:
+    assert ask("a", prefix="the dog the dog the dog the dog ").warning == LOOPS
+
+
+def test_a_text_in_other_letters_is_told(server: Server) -> None:
+    entry = server.invoke(["日本語の文です"]).json()["predictions"][0]
+    assert "has not learnt" in entry["warning"]
+
+
+def test_everything_that_can_be_asked_for(server: Server) -> None:
+    asked = {"return_alignment": True, "return_token_scores": True, "return_scores": True, "prefix": "the dog"}
+    entry = server.invoke({"instances": ["I see the dog. Hello!"], "parameters": asked}).json()["predictions"][0]
+    assert entry["translation"].startswith("the dog")
+    count = len(entry["translation"].split())
+    assert all(0 <= source < 5 and 0 <= target < count for source, target in entry["alignment"])
+    assert {target for _, target in entry["alignment"]} == set(range(count))
+    assert all(set(each) == {"token", "score"} and each["score"] <= 0 for each in entry["token_scores"])
+    assert "".join(each["token"] for each in entry["token_scores"]).startswith("▁the▁dog")
+
+
+def test_a_text_without_end_is_not_cut_off(server: Server) -> None:
+    entry = server.invoke({"instances": ["dog " * 500]}).json()["predictions"][0]
+    assert "translated" not in entry.get("warning", "")
+    first = server.invoke({"instances": [" ".join(["dog"] * 62)]}).json()["predictions"][0]["translation"]
+    assert entry["translation"].startswith(first)
+    assert len(entry["translation"]) > 5 * len(first)
+
+
+def test_a_word_without_end_is_cut_and_ping_still_answers(server: Server) -> None:
+    with ThreadPoolExecutor(1) as client:
+        answer = client.submit(server.invoke, b"a" * 2_000_000, "text/plain", Accept="application/jsonlines")
+        waits = []
+        while not answer.done():
+            started = time.monotonic()
+            assert server.ping() == 200
+            waits.append(time.monotonic() - started)
+    assert "only the first 62 were translated" in answer.result().json()["warning"]
+    assert max(waits, default=0) < 2
+
+
+def test_one_line_in_plain_text_stays_one(server: Server) -> None:
+    answer = server.invoke(["Hello!\n\nthe dog"], Accept="text/plain").text
+    assert answer.count("\n") == 1
+
+
+@pytest.mark.parametrize("prefix", ["a" * 1000, "\u200b", "the dog " * 100])
+def test_no_prefix_breaks_the_engine(server: Server, prefix: str) -> None:
+    answer = server.invoke({"inputs": "Hello!", "parameters": {"prefix": prefix, "return_alignment": True}})
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ({"glossary": {"": "x"}}, "parameters.glossary"),
+        ({"glossary": {"a": 3}}, "parameters.glossary"),
+        ({"glossary": ["a"]}, "parameters.glossary"),
+        ({"prefix": 3}, "parameters.prefix"),
+        ({"prefix": "x" * 1001}, "parameters.prefix"),
+    ],
+)
+def test_bad_text_parameters(server: Server, parameters: dict[str, Any], named: str) -> None:
+    response = server.invoke({"inputs": "a", "parameters": parameters})
+    assert response.status_code == 400
+    assert named in response.json()["error"]["message"]

@@ -1,0 +1,81 @@
+"""The update of the weights: the learning rate, clipping, Adam, and the moving average."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.train.frameworks import apply_gradients, backend
+from train.job.hyperparameters import parse
+from train.model.transformer import TransformerConfig
+from train.training.loop import State
+from train.training.schedule import learning_rate, warmup_steps
+
+SMALL = TransformerConfig(vocab_size=64, d_model=16, ffn_dim=32, n_heads=2, encoder_layers=1, decoder_layers=1)
+HP = parse({"learning_rate": 0.01, "ema_decay": 0.997, "clip_norm": 1000})
+BIAS = "encoder_0/ffn/inner/bias"
+
+
+@pytest.fixture
+def state() -> State:
+    return backend().make_state(SMALL, 1)
+
+
+def apply(state: State, gradients: dict[str, np.ndarray], step: int, clip_norm: float = 1000) -> None:
+    apply_gradients(state, gradients, step, HP.model_copy(update={"clip_norm": clip_norm}), warmup=1)
+
+
+@pytest.mark.parametrize(("step", "rate"), [(1, 1e-5), (50, 5e-4), (100, 1e-3), (400, 5e-4), (10_000, 1e-4)])
+def test_the_learning_rate_rises_to_its_peak_and_falls_with_the_root(step: int, rate: float) -> None:
+    assert float(learning_rate(step, 1e-3, 100)) == pytest.approx(rate, rel=1e-5)
+
+
+@pytest.mark.parametrize(("wanted", "planned", "steps"), [(800, 20_000, 800), (800, 100, 10), (800, 3, 1), (5, 100, 5)])
+def test_the_warm_up_is_at_most_a_tenth_of_the_updates(wanted: int, planned: int, steps: int) -> None:
+    assert warmup_steps(parse({"warmup_steps": wanted}), planned) == steps
+
+
+def test_adam_is_adam(state: State) -> None:
+    weight = state.tensors()[f"weights/{BIAS}"].astype(np.float64)
+    first = second = np.zeros_like(weight)
+    rng = np.random.default_rng(1)
+    for step in range(1, 6):
+        gradient = rng.normal(size=weight.shape)
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.98 * second + 0.02 * gradient**2
+        rate = 0.01 / np.sqrt(step)
+        weight = weight - rate * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.98**step)) + 1e-9)
+        apply(state, {BIAS: gradient}, step)
+        np.testing.assert_allclose(state.tensors()[f"weights/{BIAS}"], weight, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("clip_norm", "factor"), [(1.0, 1 / 5), (50.0, 1)])
+def test_gradients_are_clipped_by_the_norm_of_all_together(state: State, clip_norm: float, factor: float) -> None:
+    other = "decoder_0/ffn/inner/bias"
+    gradients = {BIAS: np.eye(1, 32)[0] * 3, other: np.eye(1, 32)[0] * 4}
+    apply(state, gradients, 1, clip_norm)
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(state.tensors()[f"first/{name}"], 0.1 * factor * gradient, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("step", "share"), [(1, 0.9), (9, 0.5), (81, 0.1), (100_000, 0.003)])
+def test_the_average_follows_quickly_at_first_and_slowly_later(state: State, step: int, share: float) -> None:
+    tensors = state.tensors()
+    before = tensors[f"average/{BIAS}"]
+    state.restore({**tensors, f"weights/{BIAS}": tensors[f"weights/{BIAS}"] + 1})
+    apply(state, {BIAS: np.zeros_like(before)}, step)
+    average = state.tensors()[f"average/{BIAS}"]
+    np.testing.assert_allclose(average - before, share, rtol=1e-3)
+    np.testing.assert_array_equal(state.averaged_weights()[BIAS], average)
+
+
+def test_a_state_comes_back_from_its_tensors(state: State) -> None:
+    apply(state, {name: np.ones(shape) for name, shape in state.shapes().items()}, 1)
+    saved = state.tensors()
+    assert {name.split("/")[0] for name in saved} == {"weights", "first", "second", "average"}
+    assert len(saved) == 4 * len(state.shapes())
+    other = backend().make_state(SMALL, 2)
+    other.restore(saved)
+    assert {name: array.tobytes() for name, array in other.tensors().items()} == {
+        name: array.tobytes() for name, array in saved.items()
+    }
