@@ -23,12 +23,13 @@ import numpy as np
 from sentencepiece import SentencePieceProcessor
 
 from container.artifact import CTRANSLATE2, TOKENIZER
+from container.vocabulary import PAD
 from train.corpus.batches import Cursor, Encoded, encode
 from train.corpus.directions import directions
 from train.corpus.formats import Pair
 from train.corpus.prepare import Prepared
 from train.corpus.split import Corpus, with_placeholders
-from train.corpus.tokenizer import PAD, load_tokenizer
+from train.corpus.tokenizer import load_tokenizer
 from train.evaluation.scores import translate
 from train.job.hyperparameters import Hyperparameters
 from train.training.loop import Step, StepResult

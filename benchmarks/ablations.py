@@ -32,7 +32,7 @@ from container.artifact import CTRANSLATE2, TOKENIZER
 from container.paths import Paths
 from train.corpus.split import Corpus, sample
 from train.corpus.tokenizer import load_tokenizer
-from train.evaluation.scores import TestSet, make_test_set, score, translate
+from train.evaluation.scores import ReferenceSet, make_reference_set, score, translate
 from train.evaluation.statistics import Translations, confidence
 from train.job import hyperparameters
 from train.job.hyperparameters import Hyperparameters
@@ -127,7 +127,7 @@ def main() -> None:
         return
     parts = read_parts(given.corpus)
     parts = replace(parts, train=sample(parts.train, given.pairs, seed=1))
-    sentences = make_test_set(parts.test, TEST_SOURCES)
+    sentences = make_reference_set(parts.test, TEST_SOURCES)
     results: dict[str, Result] = {}
     for row in ROWS:
         if row.name == BASELINE or row.name in given.rows:
@@ -135,7 +135,9 @@ def main() -> None:
             print(table(results, sentences), flush=True)
 
 
-def result_of(row: Row, parts: Corpus, sentences: TestSet, updates: int, work: Path, precision: str = "auto") -> Result:
+def result_of(
+    row: Row, parts: Corpus, sentences: ReferenceSet, updates: int, work: Path, precision: str = "auto"
+) -> Result:
     """The kept result of the row when it was made with the same settings; else train, translate and keep."""
     folder = work / row.name.replace(" ", "-")
     batch_tokens = row.changes.get("batch_tokens", Hyperparameters(preset="fast").batch_tokens)
@@ -184,22 +186,22 @@ def run_bounded_job(updates: int, variant: str, argv: Sequence[str]) -> None:
     """`python -m train`, told to stop (as by SIGTERM) so that its last update is number `updates`."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     from train.__main__ import run_job
-    from train.training import progress
+    from train.job import progress
 
     VARIANTS[variant].set_up()
     stop = threading.Event()
 
     class Bounded(progress.Progress):
-        def step(self, result: Any, learning_rate: float) -> None:
-            super().step(result, learning_rate)
-            if result.cursor.step >= updates - 1:
+        def step(self, number: int, **measured: float) -> None:
+            super().step(number, **measured)  # type: ignore[arg-type]
+            if number >= updates - 1:
                 stop.set()
 
     progress.Progress = Bounded  # type: ignore[misc] # the job imports it when it starts
     run_job(hyperparameters.parse({}, hyperparameters.from_arguments(argv)), Paths.from_environment(), stop)
 
 
-def decode(row: Row, folder: Path, sentences: TestSet) -> list[str]:
+def decode(row: Row, folder: Path, sentences: ReferenceSet) -> list[str]:
     hp = Hyperparameters(preset="fast", **row.changes)
     model = Paths(folder).model
     return translate(
@@ -213,7 +215,7 @@ def decode(row: Row, folder: Path, sentences: TestSet) -> list[str]:
     )
 
 
-def table(results: Mapping[str, Result], sentences: TestSet) -> str:
+def table(results: Mapping[str, Result], sentences: ReferenceSet) -> str:
     """One line a row; differences to the baseline, with the p-value of the paired bootstrap for BLEU."""
     base = results[BASELINE]
     base_scores = score(base.hypotheses, sentences)
@@ -233,11 +235,11 @@ def table(results: Mapping[str, Result], sentences: TestSet) -> str:
     return "\n".join([*rows, "", f"{len(sentences.sources)} test sources. {', '.join(signatures)}"])
 
 
-def _margins(result: Result, sentences: TestSet) -> dict[str, float]:
+def _margins(result: Result, sentences: ReferenceSet) -> dict[str, float]:
     return confidence(Translations(sentences, result.hypotheses, 0.0))
 
 
-def _p_value(base: Result, other: Result, sentences: TestSet) -> float:
+def _p_value(base: Result, other: Result, sentences: ReferenceSet) -> float:
     """How likely a difference in BLEU as large is between two equal systems (paired bootstrap)."""
     if base.hypotheses == other.hypotheses:
         return 1.0

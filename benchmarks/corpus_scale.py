@@ -24,7 +24,7 @@ from train.corpus.batches import collate, plan_epoch
 from train.corpus.prepare import prepare
 from train.job.cluster import SINGLE_HOST
 from train.job.hyperparameters import Hyperparameters
-from train.job.rendezvous import Alone
+from train.job.rendezvous import SingleHost
 
 ENGLISH = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 SPANISH = ["uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez", "once", "doce"]
@@ -93,7 +93,7 @@ def prepare_as_a_job(folder: Path) -> None:
     def hear(sentence: str) -> None:
         heard.append((time.monotonic() - began, sentence))
 
-    prepared = prepare(hp, paths, tokenizer, Alone(SINGLE_HOST), hear, scratch=scratch)
+    prepared = prepare(hp, paths, tokenizer, SingleHost(SINGLE_HOST), hear, scratch=scratch)
     plan = plan_epoch(prepared.train, epoch=0, seed=hp.seed, batch_tokens=hp.batch_tokens)
     collate(prepared.train, plan[0])
     ready = time.monotonic() - began

@@ -19,7 +19,7 @@ TRIALS = 2
 
 
 @dataclass(frozen=True)
-class Alone:
+class SingleHost:
     """Sentences a second by sentences a call, as many calls at a time as threads; ms of a call of one, p50."""
 
     beam: int
@@ -31,7 +31,7 @@ class Alone:
         return max(self.speeds.values())
 
 
-def engine_alone(model: Path, sentences: list[str], beam: int) -> Alone:
+def engine_alone(model: Path, sentences: list[str], beam: int) -> SingleHost:
     """Measure the engine of `model` at every size."""
     predictor, parameters = load(model), Parameters(beam_size=beam)
     speeds = {size: max(_speed(predictor, parameters, sentences, size) for _ in range(TRIALS)) for size in SIZES}
@@ -41,7 +41,7 @@ def engine_alone(model: Path, sentences: list[str], beam: int) -> Alone:
         predictor.translate([text], parameters)
         times.append(time.perf_counter() - began)
     predictor.close()
-    return Alone(beam, speeds, 1000 * statistics.median(times))
+    return SingleHost(beam, speeds, 1000 * statistics.median(times))
 
 
 def _speed(predictor: Predictor, parameters: Parameters, sentences: list[str], size: int) -> float:

@@ -44,7 +44,7 @@ def float32_model(model: Path, destination: Path) -> Path:
     from train.corpus.tokenizer import load_tokenizer
     from train.export.ctranslate2 import export_ctranslate2
     from train.export.saved_model import export_saved_model
-    from train.model.transformer import TransformerConfig
+    from train.model.config import TransformerConfig
 
     given = open_artifact(model, with_weights=True)
     with safe_open(str(given.weights), "np") as file:

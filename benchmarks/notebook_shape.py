@@ -24,8 +24,10 @@ from safetensors.numpy import load_file
 
 from container.artifact import open_artifact
 from container.text import normalise
-from train.corpus.tokenizer import BOS, EOS, load_tokenizer
-from train.model.transformer import NoNoise, Transformer, TransformerConfig, weights_by_name
+from container.vocabulary import BOS, EOS
+from train.corpus.tokenizer import load_tokenizer
+from train.model.config import TransformerConfig
+from train.model.transformer import NoNoise, Transformer, weights_by_name
 
 app = Flask(__name__)
 

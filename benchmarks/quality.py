@@ -30,7 +30,7 @@ from container.paths import Paths
 from train.corpus.formats import Pair
 from train.corpus.split import Corpus
 from train.corpus.tokenizer import load_tokenizer
-from train.evaluation.scores import TestSet, make_test_set, score, translate
+from train.evaluation.scores import ReferenceSet, make_reference_set, score, translate
 from train.evaluation.statistics import Translations, confidence
 from train.job.hyperparameters import Hyperparameters
 
@@ -64,7 +64,7 @@ def main() -> None:
     work = given.work.resolve()
     parts = read_parts(given.corpus)
     task = lay_out(parts, work)
-    sentences = make_test_set(parts.test, TEST_SOURCES)
+    sentences = make_reference_set(parts.test, TEST_SOURCES)
     points = read_points(work / "results.json")
     done = {(point.trainer, point.minutes) for point in points}
     for number in range(1, given.points + 1):
@@ -92,7 +92,7 @@ def lay_out(parts: Corpus, work: Path) -> Task:
     shutil.rmtree(work, ignore_errors=True)
     task_file.parent.mkdir(parents=True)
     task = make_task(parts, task_file.parent)
-    sentences = make_test_set(parts.test, TEST_SOURCES)
+    sentences = make_reference_set(parts.test, TEST_SOURCES)
     singles = [Pair(source, texts[0]) for source, texts in zip(sentences.sources, sentences.references, strict=True)]
     write_parallel(task.path("test"), singles)
     write_channels(Paths(work / "ours").data, parts)
@@ -108,7 +108,7 @@ def read_points(path: Path) -> list[Point]:
 # ---- the trainers: train up to `minutes` in all, translate the test sources -----------------------------
 
 
-def ours(task: Task, folder: Path, minutes: float, sentences: TestSet) -> tuple[int, list[str]]:
+def ours(task: Task, folder: Path, minutes: float, sentences: ReferenceSet) -> tuple[int, list[str]]:
     """The training job as SageMaker would run it, `preset=fast` with another limit of time."""
     values = {"preset": "fast", "max_minutes": minutes, "beam_size": BEAM, "epochs": 1000, "checkpoint_seconds": 300}
     command = [sys.executable, "-m", "train"]
@@ -129,7 +129,7 @@ def ours(task: Task, folder: Path, minutes: float, sentences: TestSet) -> tuple[
     return updates, hypotheses
 
 
-def joeynmt(task: Task, folder: Path, minutes: float, sentences: TestSet) -> tuple[int, list[str]]:
+def joeynmt(task: Task, folder: Path, minutes: float, sentences: ReferenceSet) -> tuple[int, list[str]]:
     """JoeyNMT's trainer and beam search with the same recipe; what it has no counterpart for (EMA) is left out."""
     folder.mkdir(exist_ok=True)
     file = task.path("task.json")
@@ -140,7 +140,7 @@ def joeynmt(task: Task, folder: Path, minutes: float, sentences: TestSet) -> tup
     return updates, (folder / "hypotheses.test").read_text(encoding="utf-8").splitlines()
 
 
-TRAINERS: Mapping[str, Callable[[Task, Path, float, TestSet], tuple[int, list[str]]]] = {
+TRAINERS: Mapping[str, Callable[[Task, Path, float, ReferenceSet], tuple[int, list[str]]]] = {
     "ours": ours,
     "joeynmt": joeynmt,
 }
@@ -157,7 +157,7 @@ def _run(command: Sequence[str], log: Path, **environment: str) -> None:
 # ---- scores ---------------------------------------------------------------------------------------------
 
 
-def scored(name: str, minutes: float, updates: int, sentences: TestSet, hypotheses: list[str]) -> Point:
+def scored(name: str, minutes: float, updates: int, sentences: ReferenceSet, hypotheses: list[str]) -> Point:
     scores = score(hypotheses, sentences)
     margins = confidence(Translations(sentences, hypotheses, 0.0))
     return Point(

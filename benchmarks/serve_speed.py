@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.engine_alone import Alone, engine_alone
+from benchmarks.engine_alone import SingleHost, engine_alone
 from benchmarks.engines import float32_model
 from benchmarks.http_load import Load, bodies_of, in_second_process
 from benchmarks.processes import ROOT, Running, free_port, running
@@ -208,7 +208,7 @@ def _cpuinfo() -> list[str]:
     return path.read_text().splitlines() if path.is_file() else []
 
 
-def print_limits(model: Path, sentences: list[str]) -> list[Alone]:
+def print_limits(model: Path, sentences: list[str]) -> list[SingleHost]:
     """The engine alone, as rows by beam and sentences a call."""
     os.environ.update(engine_environment())
     print("| engine alone, text to text | sentences a call | sentences/s | p50 of a lone call, ms |")
@@ -238,7 +238,7 @@ def print_rows(rows: Sequence[Row], limits: Mapping[int, float], ready: Mapping[
         print(f"| {name} | {seconds:.2f} |")
 
 
-def print_goals(rows: Sequence[Row], limits: Sequence[Alone]) -> None:
+def print_goals(rows: Sequence[Row], limits: Sequence[SingleHost]) -> None:
     """What the goals of serving came to: ratios of the figures above, all measured in this run."""
     best = {alone.beam: alone for alone in limits}
     print("\n| what | measured |\n|---|---|")

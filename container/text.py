@@ -14,9 +14,6 @@ from pathlib import Path
 
 from container.errors import ChannelError
 
-PLACEHOLDERS = tuple(chr(0xE000 + index) for index in range(16))
-"""Private-use characters that the tokenizer keeps whole: they stand for spans that must pass untouched."""
-
 NUMERIC_ONLY = "#NUMERIC_ONLY#"
 """Suffix of a prefix that is non-breaking only before a number (`No. 5`, but `No. Never.`)."""
 
@@ -38,14 +35,6 @@ _OPENING = re.compile(
           | \s+ ["'“‘«(\[—–-]* (?P<first> [^\W_] ) )""",
     re.VERBOSE,
 )
-
-
-def language_tag(lang: str) -> str:
-    """The control symbol that tells the model which language to write: `es` -> `<2es>`.
-
-    Source: Johnson et al. 2017, "Google's Multilingual Neural Machine Translation System".
-    """
-    return f"<2{lang}>"
 
 
 def normalise(text: str) -> str:

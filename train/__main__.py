@@ -26,10 +26,10 @@ from train.job import hyperparameters
 from train.job.cluster import read_cluster
 from train.job.describe import describe
 from train.job.hyperparameters import Hyperparameters
-from train.job.rendezvous import Alone, Peers, Rendezvous
+from train.job.rendezvous import Hosts, Rendezvous, SingleHost
 
 if TYPE_CHECKING:
-    from train.training.progress import Sink
+    from train.job.progress import Sink
 
 
 def main(argv: Sequence[str]) -> int:
@@ -63,28 +63,28 @@ def run_job(hp: Hyperparameters, paths: Paths, stop: threading.Event) -> None:
     from train.training.resume import open_start
 
     hp = with_framework(hp)
-    peers = meet(paths)
+    hosts = meet(paths)
     with (
-        open_start(hp, paths, peers) as (start, tokenizer_path, folder),
+        open_start(hp, paths, hosts) as (start, tokenizer_path, folder),
         tempfile.TemporaryDirectory(prefix="train-") as scratch,
     ):
-        prepared = prepare(hp, paths, tokenizer_path, peers, say, scratch=Path(scratch), wants_stop=stop.is_set)
+        prepared = prepare(hp, paths, tokenizer_path, hosts, say, scratch=Path(scratch), wants_stop=stop.is_set)
 
         say(f"importing {TITLES[hp.framework or 'tensorflow']}")  # takes seconds: only now, when the input is good
         with quiet_stderr():
-            backend = open_backend(hp, peers.cluster)
+            backend = open_backend(hp, hosts.cluster)
+            from train.job.progress import Progress
             from train.job.publish import publish
-            from train.training.progress import Progress
             from train.training.trainer import fit
 
-            sinks = _event_sinks(hp, paths) if peers.cluster.is_chief else ()
+            sinks = _event_sinks(hp, paths) if hosts.cluster.is_chief else ()
 
         progress = Progress(hp, sinks=sinks)
-        fitted = fit(prepared, hp, folder, start, progress, stop, peers, backend)
-        if peers.cluster.is_chief:
+        fitted = fit(prepared, hp, folder, start, progress, stop, hosts, backend)
+        if hosts.cluster.is_chief:
             published = publish(prepared, fitted, hp, paths, progress, stop)
             progress.say(f"the model stands in {published.path}")
-        peers.finish()
+        hosts.barrier()
 
 
 def _event_sinks(hp: Hyperparameters, paths: Paths) -> tuple[Sink, ...]:
@@ -115,11 +115,11 @@ def quiet_stderr() -> Iterator[None]:
             os.close(stderr)
 
 
-def meet(paths: Paths) -> Peers:
+def meet(paths: Paths) -> Hosts:
     """All hosts of the job, connected; this host ends with a failure file as soon as another one is lost."""
     cluster = read_cluster(paths.resource_config)
     if len(cluster.hosts) == 1:
-        return Alone(cluster)
+        return SingleHost(cluster)
 
     def give_up(error: PlatformError) -> None:
         # From another thread, while the main one may wait in a collective that will never end.

@@ -16,12 +16,11 @@ import numpy as np
 
 from container.artifact import Artifact
 from container.errors import PlatformError
+from container.vocabulary import EOS
 from serve.engine.alignment import Links
 from serve.engine.interface import Hypothesis, Predictor, Source, Translation
 from serve.engine.tokenization import Texts
 from serve.web.parameters import Options
-
-EOS = 3  # as in train/corpus/tokenizer.py
 
 
 class TensorFlowPredictor(Predictor):

@@ -10,6 +10,7 @@ import sentencepiece
 from numpy.typing import ArrayLike
 
 from container import text as text_rules
+from container import vocabulary
 from container.artifact import Artifact, Manifest
 from serve.engine.alignment import Links, links
 from serve.engine.interface import Source, TextRules, rules_for
@@ -18,7 +19,7 @@ from serve.web.parameters import Options
 UNLIKE = "The text is unlike those that the model learnt from (another language?): do not trust the translation."
 WORDS = 2048  # in one call of the tokenizer
 SENTENCE = 64  # words
-PLACEHOLDERS = "".join(text_rules.PLACEHOLDERS)
+PLACEHOLDERS = "".join(vocabulary.PLACEHOLDERS)
 
 
 class Texts:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from container.text import PLACEHOLDERS, normalise
+from container.text import normalise
+from container.vocabulary import PLACEHOLDERS
 from serve.text import tags
 from serve.text.tags import Tag, Woven, weave
 

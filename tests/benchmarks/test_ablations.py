@@ -11,10 +11,12 @@ from benchmarks import ablations
 from benchmarks.ablation_variants import VARIANTS
 from benchmarks.ablations import BASELINE, ROWS, Result, Row, result_of, table
 from benchmarks.train_data import read_parts
-from train.evaluation.scores import TestSet
+from train.evaluation.scores import ReferenceSet
 from train.job.hyperparameters import Hyperparameters
 
-SENTENCES = TestSet(["a", "b", "c"] * 10, [["uno dos tres cuatro"], ["el gato come pan"], ["la casa es roja"]] * 10)
+SENTENCES = ReferenceSet(
+    ["a", "b", "c"] * 10, [["uno dos tres cuatro"], ["el gato come pan"], ["la casa es roja"]] * 10
+)
 GOOD = ["uno dos tres cuatro", "el gato come pan", "la casa es verde"] * 10
 BAD = ["uno dos", "el gato come", "la casa"] * 10
 

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.quality import Point, lay_out, plot, scored, table
 from benchmarks.train_data import read_parts
 from container.paths import Paths
-from train.evaluation.scores import make_test_set
+from train.evaluation.scores import make_reference_set
 
 POINT = Point("ours", 30.0, 1000, 40.0, 1.5, 60.0, 1.0, ("bleu|x", "chrf|x"))
 
@@ -21,7 +21,7 @@ def test_both_trainers_get_the_same_pairs(tmp_path: Path) -> None:
     rows = (Paths(tmp_path / "ours").data / "training" / "pairs.tsv").read_text(encoding="utf-8").splitlines()
     sources = task.path("train.en").read_text(encoding="utf-8").splitlines()
     assert [row.split("\t")[0] for row in rows] == sources
-    sentences = make_test_set(parts.test, 2000)
+    sentences = make_reference_set(parts.test, 2000)
     assert task.path("test.en").read_text(encoding="utf-8").splitlines() == sentences.sources
     assert lay_out(parts, tmp_path) == task
     with pytest.raises(SystemExit, match="another corpus"):
@@ -29,7 +29,7 @@ def test_both_trainers_get_the_same_pairs(tmp_path: Path) -> None:
 
 
 def test_a_perfect_translation_scores_100() -> None:
-    sentences = make_test_set(read_parts(None).test)
+    sentences = make_reference_set(read_parts(None).test)
     point = scored("ours", 1.0, 10, sentences, [references[0] for references in sentences.references])
     assert (point.bleu, point.chrf, point.bleu_margin) == (100.0, 100.0, 0.0)
 

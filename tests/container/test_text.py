@@ -7,16 +7,8 @@ from pathlib import Path
 import pytest
 
 from container.errors import ChannelError
-from container.text import (
-    PLACEHOLDERS,
-    clean,
-    clean_dots,
-    default_prefixes,
-    language_tag,
-    load_prefixes,
-    normalise,
-    split_sentences,
-)
+from container.text import clean, clean_dots, default_prefixes, load_prefixes, normalise, split_sentences
+from container.vocabulary import PLACEHOLDERS, language_tag
 
 ENGLISH = default_prefixes("en")
 SPANISH = default_prefixes("es")

@@ -20,7 +20,7 @@ from container.artifact import (
     publish,
     staging,
 )
-from container.text import PLACEHOLDERS, language_tag
+from container.vocabulary import PLACEHOLDERS, language_tag
 
 D, FFN, SEED = 16, 32, 1
 WORDS = "I you we they see eat buy a the dog cat book house green red big small now . ? ! , Hello"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 if os.environ.setdefault("KERAS_BACKEND", "tensorflow") != "torch":
-    collect_ignore = ["test_pytorch_backend.py"]  # which test_pytorch.py runs
+    collect_ignore = ["backends/test_pytorch_backend.py"]  # which test_pytorch.py runs
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import io
@@ -24,7 +24,7 @@ from train.corpus.prepare import Prepared, prepare
 from train.corpus.tokenizer import load_tokenizer, train_tokenizer
 from train.job.cluster import SINGLE_HOST
 from train.job.hyperparameters import Hyperparameters, parse
-from train.job.rendezvous import Alone
+from train.job.rendezvous import SingleHost
 
 if TYPE_CHECKING:
     from train.training.trainer import Fitted
@@ -68,16 +68,16 @@ def prepared(hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> P
     paths = Paths(tmp_path_factory.mktemp("prepared") / "ml")
     write_channels(paths.data)
     tokenizer_path, scratch = paths.checkpoints / "tokenizer.model", tmp_path_factory.mktemp("scratch")
-    return prepare(hp, paths, tokenizer_path, Alone(SINGLE_HOST), lambda sentence: None, scratch=scratch)
+    return prepare(hp, paths, tokenizer_path, SingleHost(SINGLE_HOST), lambda sentence: None, scratch=scratch)
 
 
 @pytest.fixture(scope="session")
 def fitted(prepared: Prepared, hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     """A model after one epoch. Read it, do not change it."""
     from train.backends.backend import open_backend
-    from train.training.progress import Progress
+    from train.job.progress import Progress
     from train.training.trainer import fit  # takes seconds, and half of the tests here do without
 
-    folder, alone = tmp_path_factory.mktemp("checkpoints"), Alone(SINGLE_HOST)
+    folder, alone = tmp_path_factory.mktemp("checkpoints"), SingleHost(SINGLE_HOST)
     progress, backend = Progress(hp, io.StringIO()), open_backend(hp, SINGLE_HOST)
     return fit(prepared, hp, folder, None, progress, threading.Event(), alone, backend)

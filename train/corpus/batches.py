@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import sentencepiece
 
+from container.vocabulary import PAD
 from train.corpus.directions import FORWARD, Direction
 from train.corpus.formats import Pair
 from train.corpus.pair_file import PairFile, Span
-from train.corpus.tokenizer import PAD, load_tokenizer
+from train.corpus.tokenizer import load_tokenizer
 from train.corpus.workers import Workers
 
 PAIRS_A_TASK = 20_000

@@ -1,7 +1,7 @@
 """The directions that a model is trained in: from source to target, or with `direction=both` the way back as well.
 
 A model of both directions is trained on each pair both ways. The first token of every source is the tag of the language
-to write (`container.text.language_tag`); a model of one direction reads its sources without a tag.
+to write (`container.vocabulary.language_tag`); a model of one direction reads its sources without a tag.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from container.text import language_tag
+from container.vocabulary import language_tag
 from train.corpus.formats import Pair
 from train.job.hyperparameters import Hyperparameters
 

@@ -33,7 +33,7 @@ from train.corpus.workers import Workers, open_workers
 from train.job import channels as input_channels
 from train.job.channels import Channel
 from train.job.hyperparameters import Hyperparameters
-from train.job.rendezvous import Peers
+from train.job.rendezvous import Hosts
 
 IN_MEMORY = 500_000  # pairs; about 1 kB of memory each
 PAIRS_A_MESSAGE = 10_000  # between hosts
@@ -73,7 +73,7 @@ def prepare(
     hp: Hyperparameters,
     paths: Paths,
     tokenizer_path: Path,
-    peers: Peers,
+    hosts: Hosts,
     say: Say,
     *,
     scratch: Path,
@@ -88,7 +88,7 @@ def prepare(
     """
     found = input_channels.read_channels(paths)
     prefixes = _prefixes(hp, found)
-    reader = _Reader(hp, found, prefixes, peers)
+    reader = _Reader(hp, found, prefixes, hosts)
     records = reader.records("training", hp.train_file)
     few = list(islice(records, in_memory + 1))
     with ExitStack() as stack:
@@ -102,10 +102,10 @@ def prepare(
             records = _counted(chain(few, records), say)
             del few  # the chain lets go of them
             corpus = reader.corpus_on_disk(records, workers, scratch)
-        _refuse_other_corpora(corpus, peers)
+        _refuse_other_corpora(corpus, hosts)
         say(_in_words(corpus))
         copies = placeholder_copies(corpus.train, hp.seed)
-        tokenizer = _tokenizer(hp, chain(corpus.train, copies), tokenizer_path, peers, say)
+        tokenizer = _tokenizer(hp, chain(corpus.train, copies), tokenizer_path, hosts, say)
         ways = directions(hp)
         if workers is None or not isinstance(corpus.train, PairFile):
             train, too_long = encode([*corpus.train, *copies], tokenizer, hp.max_len, ways)
@@ -161,8 +161,8 @@ def _prefixes(hp: Hyperparameters, found: dict[str, Channel]) -> Prefixes:
 class _Reader:
     """The job's channels as clean pairs in three parts."""
 
-    def __init__(self, hp: Hyperparameters, found: dict[str, Channel], prefixes: Prefixes, peers: Peers) -> None:
-        self._hp, self._found, self._peers = hp, found, peers
+    def __init__(self, hp: Hyperparameters, found: dict[str, Channel], prefixes: Prefixes, hosts: Hosts) -> None:
+        self._hp, self._found, self._hosts = hp, found, hosts
         self._cleaners = (
             partial(clean, clean_dots=hp.clean_dots, prefixes=prefixes.source),
             partial(clean, clean_dots=hp.clean_dots, prefixes=prefixes.target),
@@ -178,8 +178,8 @@ class _Reader:
         """Whether the hosts' parts of a sharded channel, or this host's whole one, hold more pairs than that."""
         if not self._found[name].sharded:
             return len(few) > than
-        counts = self._peers.gather(str(len(few)).encode())
-        return int(self._peers.share(str(sum(map(int, counts))).encode())) > than
+        counts = self._hosts.gather(str(len(few)).encode())
+        return int(self._hosts.broadcast(str(sum(map(int, counts))).encode())) > than
 
     def corpus_in_memory(self, records: Iterable[Pair]) -> Corpus:
         hp = self._hp
@@ -197,7 +197,7 @@ class _Reader:
     def corpus_on_disk(self, records: Iterable[Pair], workers: Workers, scratch: Path) -> Corpus:
         hp = self._hp
         if self._found["training"].sharded:
-            records = _records_of_all_hosts(records, self._peers)
+            records = _records_of_all_hosts(records, self._hosts)
         cleaned, keys, dropped = clean_to_disk(records, *self._cleaners, workers, scratch / "cleaned.tsv")
         corpus = split_on_disk(
             cleaned,
@@ -219,47 +219,47 @@ class _Reader:
 
     def _cleaned(self, name: str, records: Iterable[Pair]) -> tuple[list[Pair], dict[str, int]]:
         pairs, dropped = clean_pairs(records, *self._cleaners)
-        return (_of_all_hosts(pairs, self._peers) if self._found[name].sharded else pairs), dropped
+        return (_of_all_hosts(pairs, self._hosts) if self._found[name].sharded else pairs), dropped
 
 
-def _of_all_hosts(pairs: list[Pair], peers: Peers) -> list[Pair]:
+def _of_all_hosts(pairs: list[Pair], hosts: Hosts) -> list[Pair]:
     """The pairs of all hosts of a channel that S3 sharded. Sentences may repeat across hosts, and a split made on
     one host alone would leak; with everything everywhere the rest of the job does not know of the sharding."""
     lines = "".join(f"{source}\t{target}\n" for source, target in pairs)
-    everything = peers.share(b"".join(peers.gather(lines.encode())))
+    everything = hosts.broadcast(b"".join(hosts.gather(lines.encode())))
     split_lines = (line.split("\t") for line in everything.decode().split("\n")[:-1])
     return list(dict.fromkeys(Pair(source, target) for source, target in split_lines))
 
 
-def _records_of_all_hosts(records: Iterable[Pair], peers: Peers) -> Iterator[Pair]:
+def _records_of_all_hosts(records: Iterable[Pair], hosts: Hosts) -> Iterator[Pair]:
     """The records of each host in turn, for all of them, a few at a time."""
     mine = iter(records)
-    for rank in range(len(peers.cluster.hosts)):
+    for rank in range(len(hosts.cluster.hosts)):
         while True:
-            few = list(islice(mine, PAIRS_A_MESSAGE)) if rank == peers.cluster.rank else []
-            sent = peers.gather(json.dumps(few).encode())
-            shared = json.loads(peers.share(sent[rank] if sent else b""))
+            few = list(islice(mine, PAIRS_A_MESSAGE)) if rank == hosts.cluster.rank else []
+            sent = hosts.gather(json.dumps(few).encode())
+            shared = json.loads(hosts.broadcast(sent[rank] if sent else b""))
             if not shared:
                 break
             yield from (Pair(source, target) for source, target in shared)
 
 
-def _refuse_other_corpora(corpus: Corpus, peers: Peers) -> None:
-    hosts = peers.cluster.hosts
-    seen = [fingerprint.decode() for fingerprint in peers.gather(corpus.fingerprint.encode())]
-    different = [host for host, fingerprint in zip(hosts, seen, strict=False) if fingerprint != seen[0]]
+def _refuse_other_corpora(corpus: Corpus, hosts: Hosts) -> None:
+    names = hosts.cluster.hosts
+    seen = [fingerprint.decode() for fingerprint in hosts.gather(corpus.fingerprint.encode())]
+    different = [host for host, fingerprint in zip(names, seen, strict=False) if fingerprint != seen[0]]
     if different:
         raise ChannelError(
-            f"Host {', '.join(different)} got other training pairs than {hosts[0]}: "
+            f"Host {', '.join(different)} got other training pairs than {names[0]}: "
             "give every host the whole channel (FullyReplicated), or shard it by ShardedByS3Key."
         )
 
 
 def _tokenizer(
-    hp: Hyperparameters, pairs: Iterable[Pair], path: Path, peers: Peers, say: Say
+    hp: Hyperparameters, pairs: Iterable[Pair], path: Path, hosts: Hosts, say: Say
 ) -> sentencepiece.SentencePieceProcessor:
     path.parent.mkdir(parents=True, exist_ok=True)
-    if peers.cluster.is_chief and not path.is_file():
+    if hosts.cluster.is_chief and not path.is_file():
         texts = (text for pair in pairs for text in pair)
         languages = (hp.source_lang, hp.target_lang)
         size = train_tokenizer(texts, path, vocab_size=hp.vocab_size, languages=languages, vocab_type=hp.vocab_type)
@@ -267,8 +267,8 @@ def _tokenizer(
             say(f"this corpus supports a vocabulary of {size} pieces; vocab_size={hp.vocab_size} was the upper bound")
         else:
             say(f"vocabulary of {size} pieces")
-    chiefs = peers.share(path.read_bytes() if peers.cluster.is_chief else b"")
-    if not peers.cluster.is_chief:
+    chiefs = hosts.broadcast(path.read_bytes() if hosts.cluster.is_chief else b"")
+    if not hosts.cluster.is_chief:
         write_atomically(path, chiefs)
     return load_tokenizer(path)
 

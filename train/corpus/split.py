@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from container.errors import ChannelError
-from container.text import PLACEHOLDERS
+from container.vocabulary import PLACEHOLDERS
 from train.corpus.formats import Pair
 from train.corpus.pair_file import PairFile, line_of
 

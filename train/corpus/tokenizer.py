@@ -10,9 +10,8 @@ import sentencepiece
 
 from container.artifact import write_atomically
 from container.errors import HyperparameterError
-from container.text import PLACEHOLDERS, language_tag
+from container.vocabulary import BOS, EOS, PAD, PLACEHOLDERS, UNK, language_tag
 
-PAD, UNK, BOS, EOS = 0, 1, 2, 3
 TRAINING_SENTENCES = 1_100_000  # a sample of a large corpus, all of one held in memory; this bounds time and memory
 THREADS = 4  # fixed, not the machine's: the sums of the EM algorithm depend on it, and so does the vocabulary
 

@@ -27,7 +27,7 @@ from container.text import clean, default_prefixes
 from train.corpus.directions import directions
 from train.corpus.split import Corpus, clean_pairs, sample, split
 from train.corpus.tokenizer import load_tokenizer
-from train.evaluation.scores import TOKENS_A_BATCH, TestSet, make_test_set
+from train.evaluation.scores import TOKENS_A_BATCH, ReferenceSet, make_reference_set
 from train.job.hyperparameters import Hyperparameters
 
 GOOD_CHRF = 60.0
@@ -48,7 +48,7 @@ class Judged:
 def judge(
     model: Path,
     tokenizer: sentencepiece.SentencePieceProcessor,
-    test_set: TestSet,
+    test_set: ReferenceSet,
     decoding: Decoding,
     prefix: Sequence[str] = (),
 ) -> Judged:
@@ -110,7 +110,7 @@ def calibration_error(bins: Sequence[tuple[int, float, float]]) -> float:
 def calibrate(
     model: Path,
     tokenizer: sentencepiece.SentencePieceProcessor,
-    validation: TestSet,
+    validation: ReferenceSet,
     decoding: Decoding,
     prefix: Sequence[str] = (),
 ) -> Calibration | None:
@@ -159,8 +159,8 @@ def main() -> None:
     corpus, decoding = _split(model, hp, given.corpus), model.manifest.decoding
     for direction, manifest in zip(directions(hp), model.manifest.directions, strict=True):
         prefix = manifest.source_tokens_prefix
-        validation = make_test_set(direction.of(corpus.validation), SOURCES)
-        test = make_test_set(direction.of(corpus.test), SOURCES)
+        validation = make_reference_set(direction.of(corpus.validation), SOURCES)
+        test = make_reference_set(direction.of(corpus.test), SOURCES)
         calibration = calibrate(model.ctranslate2, tokenizer, validation, decoding, prefix)
         if calibration is None:
             raise SystemExit("The validation part is too small, or all good or all bad: there is nothing to learn.")

@@ -14,10 +14,10 @@ from train.corpus.directions import Direction
 from train.corpus.formats import Pair
 from train.corpus.prepare import Prepared
 from train.evaluation.calibration import calibrate, error_on, judge
-from train.evaluation.scores import TestSet, make_test_set, score, translate
+from train.evaluation.scores import ReferenceSet, make_reference_set, score, translate
 from train.evaluation.statistics import Translations
 from train.job.hyperparameters import Hyperparameters
-from train.training.progress import Progress
+from train.job.progress import Progress
 
 TEST_SOURCES = 2000  # a 95 % interval of about +-1 BLEU
 COMPARED_SOURCES = 500  # translated again in float32, for what quantisation costs
@@ -39,8 +39,8 @@ class Exported:
     progress: Progress
     stop: threading.Event
 
-    def test_set(self, direction: Direction, pairs: Sequence[Pair], most: int = TEST_SOURCES) -> TestSet:
-        return make_test_set(direction.of(pairs), HURRIED_SOURCES if self.stop.is_set() else most)
+    def test_set(self, direction: Direction, pairs: Sequence[Pair], most: int = TEST_SOURCES) -> ReferenceSet:
+        return make_reference_set(direction.of(pairs), HURRIED_SOURCES if self.stop.is_set() else most)
 
 
 def measure(exported: Exported, direction: Direction) -> tuple[OneDirection, Translations | None]:
@@ -80,7 +80,7 @@ def _scores(exported: Exported, direction: Direction) -> tuple[dict[str, Score],
     return scores, translations
 
 
-def _translations(exported: Exported, direction: Direction, folder: Path, sentences: TestSet) -> Translations:
+def _translations(exported: Exported, direction: Direction, folder: Path, sentences: ReferenceSet) -> Translations:
     began = time.monotonic()
     hypotheses = translate(
         folder,

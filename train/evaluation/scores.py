@@ -22,14 +22,14 @@ TOKENS_A_BATCH = 2048
 
 
 @dataclass(frozen=True)
-class TestSet:
+class ReferenceSet:
     """Distinct sources and, for each, its references; `references[i][0]` is the single one."""
 
     sources: list[str]
     references: list[list[str]]
 
 
-def make_test_set(pairs: Sequence[Pair], limit: int | None = None) -> TestSet:
+def make_reference_set(pairs: Sequence[Pair], limit: int | None = None) -> ReferenceSet:
     """Group pairs by source. The first reference is the one with the smallest hash; `limit` sources likewise."""
     grouped: dict[str, list[str]] = {}
     for pair in pairs:
@@ -38,14 +38,14 @@ def make_test_set(pairs: Sequence[Pair], limit: int | None = None) -> TestSet:
     if limit is not None and len(sources) > limit:
         chosen = set(sorted(sources, key=_hash)[:limit])
         sources = [source for source in sources if source in chosen]
-    return TestSet(sources, [sorted(grouped[source], key=_hash) for source in sources])
+    return ReferenceSet(sources, [sorted(grouped[source], key=_hash) for source in sources])
 
 
 def _hash(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
 
-def score(hypotheses: Sequence[str], test_set: TestSet) -> dict[str, Score]:
+def score(hypotheses: Sequence[str], test_set: ReferenceSet) -> dict[str, Score]:
     """`bleu` and `chrf` (single reference), `bleu_multi` and `chrf_multi` (all of them), each with its signature."""
     single: list[list[str | None]] = [[references[0] for references in test_set.references]]
     deepest = max(len(references) for references in test_set.references)

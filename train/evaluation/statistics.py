@@ -18,7 +18,7 @@ from train.corpus.directions import directions
 from train.corpus.formats import Pair
 from train.corpus.prepare import Prepared
 from train.corpus.split import Corpus, placeholder_copies, sentence_key
-from train.evaluation.scores import TestSet
+from train.evaluation.scores import ReferenceSet
 from train.job.hyperparameters import Hyperparameters
 
 LENGTHS = ((1, 4), (5, 8), (9, 14), (15, None))  # source words, both ends included
@@ -32,7 +32,7 @@ MAP_WORDS = range(4, 13)  # of a source whose attention is drawn: long enough to
 class Translations:
     """The test set as the published model translated it, and how many seconds that took."""
 
-    test_set: TestSet
+    test_set: ReferenceSet
     hypotheses: list[str]
     seconds: float
 
@@ -225,7 +225,7 @@ def attention_maps(
     return maps
 
 
-def mapped_sources(test_set: TestSet) -> list[str]:
+def mapped_sources(test_set: ReferenceSet) -> list[str]:
     """The few test sources whose attention is drawn: of readable length, from all over the test set."""
     readable = [source for source in test_set.sources if word_count(source) in MAP_WORDS] or test_set.sources
     return readable[:: max(1, len(readable) // MAPS)][:MAPS]

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from train.corpus.tokenizer import BOS, EOS, PAD
-from train.model.transformer import LAYER_NORM_EPSILON, TransformerConfig
+from container.vocabulary import BOS, EOS, PAD
+from train.model.config import LAYER_NORM_EPSILON, TransformerConfig
 
 _HIDDEN = -1e9  # added to the score of a position that must not be attended to
 

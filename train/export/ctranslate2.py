@@ -16,8 +16,9 @@ import sentencepiece
 from ctranslate2.specs import common_spec, transformer_spec
 
 from container.errors import AlgorithmError
-from train.corpus.tokenizer import BOS, pieces
-from train.model.transformer import LAYER_NORM_EPSILON, TransformerConfig
+from container.vocabulary import BOS
+from train.corpus.tokenizer import pieces
+from train.model.config import LAYER_NORM_EPSILON, TransformerConfig
 
 PARITY_SENTENCES = 200
 PARITY_TOLERANCE = 1e-4  # in log-probability of one token

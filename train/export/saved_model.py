@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from container.errors import AlgorithmError
-from train.corpus.tokenizer import EOS, PAD
+from container.vocabulary import EOS, PAD
 from train.export.beam_search import SearchModel
-from train.model.transformer import TransformerConfig
+from train.model.config import TransformerConfig
 
 SEARCH_TOLERANCE = 1e-3  # in the score of a hypothesis
 BATCH = 32  # sentences that are scored together

@@ -14,15 +14,15 @@ from safetensors.numpy import save
 from container import artifact
 from container.artifact import Manifest, OneDirection, write_atomically
 from container.paths import Paths
-from container.text import PLACEHOLDERS
+from container.vocabulary import PLACEHOLDERS
 from train.corpus.directions import directions
 from train.corpus.prepare import Prepared, copy_tokenizer
 from train.evaluation.evaluate import Exported, decoding_of, measure
 from train.export.ctranslate2 import export_ctranslate2
 from train.export.parity import Reference, ctranslate2_parity, make_reference, saved_model_parity
 from train.job.hyperparameters import Hyperparameters
+from train.job.progress import Progress
 from train.report.page import FinishedJob, write_report
-from train.training.progress import Progress
 from train.training.trainer import Fitted
 
 

@@ -33,7 +33,7 @@ _ALIVE, _DATA, _BYE = b"A", b"D", b"B"
 OnLost = Callable[[PlatformError], None]
 
 
-class Peers(Protocol):
+class Hosts(Protocol):
     """The hosts of a job as one of them sees it. Every host makes the same calls in the same order."""
 
     @property
@@ -42,14 +42,14 @@ class Peers(Protocol):
     def gather(self, payload: bytes) -> list[bytes]:
         """Give the chief one payload a host, in order of rank; the other hosts get an empty list."""
 
-    def share(self, payload: bytes) -> bytes:
+    def broadcast(self, payload: bytes) -> bytes:
         """Give every host the chief's payload; what the others pass is not looked at."""
 
-    def finish(self) -> None:
+    def barrier(self) -> None:
         """Wait until every host has come this far, then part in peace."""
 
 
-class Alone:
+class SingleHost:
     """The only host of a job."""
 
     def __init__(self, cluster: Cluster) -> None:
@@ -58,15 +58,15 @@ class Alone:
     def gather(self, payload: bytes) -> list[bytes]:
         return [payload]
 
-    def share(self, payload: bytes) -> bytes:
+    def broadcast(self, payload: bytes) -> bytes:
         return payload
 
-    def finish(self) -> None:
+    def barrier(self) -> None:
         pass
 
 
 class Rendezvous:
-    """Several hosts; see `Peers`. `on_lost` is called from another thread when a host has gone.
+    """Several hosts; see `Hosts`. `on_lost` is called from another thread when a host has gone.
 
     `patience`, `heartbeat` and `silence` are in seconds; `PlatformError` when a host stays away for `patience`.
     """
@@ -100,16 +100,16 @@ class Rendezvous:
             return []
         return [payload, *(self._inbox[rank].get() for rank in sorted(self._links))]
 
-    def share(self, payload: bytes) -> bytes:
+    def broadcast(self, payload: bytes) -> bytes:
         if not self.cluster.is_chief:
             return self._inbox[0].get()
         for rank in self._links:
             self._send(rank, _DATA, payload)
         return payload
 
-    def finish(self) -> None:
+    def barrier(self) -> None:
         self.gather(b"")
-        self.share(b"")
+        self.broadcast(b"")
         self._finished.set()
         for rank in self._links:
             self._send(rank, _BYE, b"")

@@ -13,45 +13,16 @@ Nothing here names a backend; dropout takes its random numbers from the `Noise` 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import keras
 import numpy as np
 from keras import ops
 
-from train.corpus.tokenizer import PAD
+from container.vocabulary import PAD
+from train.model.config import LAYER_NORM_EPSILON, TransformerConfig
 
-LAYER_NORM_EPSILON = 1e-6  # CTranslate2's default is 1e-5 and Keras's 1e-3: said here, written to the export
 Tensor = Any
-
-
-@dataclass(frozen=True)
-class TransformerConfig:
-    """The shape of a model. `precision` is the compute type; weights are always float32."""
-
-    vocab_size: int
-    d_model: int = 256
-    ffn_dim: int = 1024
-    n_heads: int = 4
-    encoder_layers: int = 3
-    decoder_layers: int = 3
-    dropout_rate: float = 0.1
-    word_dropout: float = 0.0
-    precision: str = "float32"  # or "bfloat16"
-
-    @property
-    def dtype_policy(self) -> str:
-        return "mixed_bfloat16" if self.precision == "bfloat16" else "float32"
-
-    @property
-    def alignment_layer(self) -> int:
-        """The decoder layer whose attention aligns words: the one before the last aligns best.
-
-        Garg et al. 2019, "Jointly Learning to Align and Translate with Transformer Models"; here too, see
-        benchmarks/alignment.py.
-        """
-        return max(0, self.decoder_layers - 2)
 
 
 class Noise(Protocol):

@@ -11,7 +11,7 @@ from pathlib import Path
 from container.paths import Paths
 from train.job.channels import read_channels
 from train.job.hyperparameters import Hyperparameters
-from train.job.rendezvous import Peers
+from train.job.rendezvous import Hosts
 from train.training.checkpoints import (
     Checkpoint,
     checkpoint_folder,
@@ -26,7 +26,7 @@ TOKENIZER = "tokenizer.model"
 
 @contextmanager
 def open_start(
-    hp: Hyperparameters, paths: Paths, peers: Peers
+    hp: Hyperparameters, paths: Paths, hosts: Hosts
 ) -> Iterator[tuple[Checkpoint | Initial | None, Path, Path]]:
     """(where to begin, the tokenizer's path, the folder for checkpoints).
 
@@ -35,8 +35,8 @@ def open_start(
     """
     folder = checkpoint_folder(paths)
     with tempfile.TemporaryDirectory() as scratch:
-        tokenizer = (folder if peers.cluster.is_chief else Path(scratch)) / TOKENIZER
-        start: Checkpoint | Initial | None = _checkpoint(hp, folder, peers)
+        tokenizer = (folder if hosts.cluster.is_chief else Path(scratch)) / TOKENIZER
+        start: Checkpoint | Initial | None = _checkpoint(hp, folder, hosts)
         channels = read_channels(paths)
         if start is None:
             tokenizer.unlink(missing_ok=True)  # one without a checkpoint may be of another corpus
@@ -47,15 +47,15 @@ def open_start(
         yield start, tokenizer, folder
 
 
-def _checkpoint(hp: Hyperparameters, folder: Path, peers: Peers) -> Checkpoint | None:
+def _checkpoint(hp: Hyperparameters, folder: Path, hosts: Hosts) -> Checkpoint | None:
     """The chief's newest checkpoint. Hosts may have synced different ones: all must begin with the same."""
     newest = None
-    if peers.cluster.is_chief:
+    if hosts.cluster.is_chief:
         if not hp.resume:
             removed = remove_checkpoints(folder)
             print(f"train: resume=false, so the job starts afresh; {removed} old checkpoints were removed", flush=True)
         newest = newest_checkpoint(folder)
-        if len(peers.cluster.hosts) == 1:
+        if len(hosts.cluster.hosts) == 1:
             return newest
-    content = peers.share(newest.path.read_bytes() if newest else b"")
+    content = hosts.broadcast(newest.path.read_bytes() if newest else b"")
     return parse_checkpoint(newest.path if newest else folder / "checkpoint of the chief", content) if content else None

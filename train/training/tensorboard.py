@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from train.training.progress import Sink
+from train.job.progress import Sink
 
 GROUPS = ("train", "validation", "test")  # the first part of a tag, by which TensorBoard groups its charts
 NOT_SCALARS = frozenset({"step", "epoch"})  # the x axis, and a coarser form of it

@@ -16,15 +16,15 @@ from container.errors import HyperparameterError
 from train.corpus.batches import Cursor
 from train.corpus.directions import Direction, directions
 from train.corpus.prepare import Prepared
-from train.evaluation.scores import TestSet, make_test_set, score, translate
+from train.evaluation.scores import ReferenceSet, make_reference_set, score, translate
 from train.export.ctranslate2 import export_ctranslate2
 from train.job.hyperparameters import Hyperparameters
-from train.job.rendezvous import Peers
-from train.model.transformer import TransformerConfig
+from train.job.progress import Progress
+from train.job.rendezvous import Hosts
+from train.model.config import TransformerConfig
 from train.training.checkpoints import Checkpoint, digest_of, save_checkpoint
 from train.training.initial_model import Initial, refuse_other_shape
 from train.training.loop import Backend, Evaluator, State, StepResult, planned_steps, run
-from train.training.progress import Progress
 from train.training.schedule import learning_rate, warmup_steps
 
 # What may change when a run is resumed: only what extends it, reports on it or decodes with it.
@@ -71,7 +71,7 @@ def fit(
     start: Checkpoint | Initial | None,
     progress: Progress,
     stop: threading.Event,
-    peers: Peers,
+    hosts: Hosts,
     backend: Backend,
 ) -> Fitted:
     """Train from scratch, from a checkpoint or from an earlier model, until the last epoch, the time limit or `stop`.
@@ -80,20 +80,21 @@ def fit(
     at the end. Every host returns the same weights.
     """
     planned = planned_steps(prepared.train, hp)
-    identity = _identity(prepared, hp, start, peers, backend, planned)
+    identity = _identity(prepared, hp, start, hosts, backend, planned)
     config = model_config(hp, prepared.tokenizer.get_piece_size(), identity["precision"])
     state = backend.make_state(config, hp.seed)
     cursor = _begin_from(start, state, progress)
     watcher = _Watcher(prepared, hp, backend.make_evaluator(config), config, progress)
-    saver = _Saver(folder if peers.cluster.is_chief else None, state, identity, hp.checkpoint_seconds, progress)
+    saver = _Saver(folder if hosts.cluster.is_chief else None, state, identity, hp.checkpoint_seconds, progress)
 
     progress.say(f"{_size(state)} parameters, {config.precision}, warm-up of {identity['warmup']} updates")
     progress.begin(planned, cursor.step, cursor.seconds)
     step = backend.make_step(state, hp, identity["warmup"])
     for result in run(step, prepared.train, hp, cursor, wants_stop=stop.is_set):
         cursor = result.cursor
-        progress.step(result, float(learning_rate(cursor.step, hp.learning_rate, identity["warmup"])))
-        if result.epoch_ended and peers.cluster.is_chief and not stop.is_set():
+        rate = float(learning_rate(cursor.step, hp.learning_rate, identity["warmup"]))
+        progress.step(cursor.step, nll=result.nll, tokens=result.tokens, seconds=cursor.seconds, learning_rate=rate)
+        if result.epoch_ended and hosts.cluster.is_chief and not stop.is_set():
             watcher.validate(state, result)
         if result.epoch_ended or saver.due():
             saver.save(cursor)
@@ -110,7 +111,7 @@ def _identity(
     prepared: Prepared,
     hp: Hyperparameters,
     start: Checkpoint | Initial | None,
-    peers: Peers,
+    hosts: Hosts,
     backend: Backend,
     planned: int,
 ) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def _identity(
         refuse_other_run(start, identity)
         return start.run
     precision = backend.fastest_precision() if hp.precision == "auto" else hp.precision
-    identity["precision"] = peers.share(precision.encode()).decode()
+    identity["precision"] = hosts.broadcast(precision.encode()).decode()
     identity["warmup"] = warmup_steps(hp, planned)
     return identity
 
@@ -201,8 +202,8 @@ class _Watcher:
     ) -> None:
         self.evaluator = evaluator
         self._prepared, self._hp, self._config, self._progress = prepared, hp, config, progress
-        self._sentences: dict[Direction, TestSet] = {
-            direction: make_test_set(direction.of(prepared.corpus.validation), VALIDATION_SOURCES)
+        self._sentences: dict[Direction, ReferenceSet] = {
+            direction: make_reference_set(direction.of(prepared.corpus.validation), VALIDATION_SOURCES)
             for direction in directions(hp)
         }
 

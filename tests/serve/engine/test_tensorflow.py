@@ -39,7 +39,7 @@ def model(toy_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from train.corpus.tokenizer import load_tokenizer
     from train.export.ctranslate2 import export_ctranslate2
     from train.export.saved_model import export_saved_model
-    from train.model.transformer import TransformerConfig
+    from train.model.config import TransformerConfig
 
     toy = open_artifact(toy_model, with_weights=True)
     with safe_open(str(toy.weights), "np") as file:

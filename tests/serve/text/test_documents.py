@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from container.artifact import Decoding
-from container.text import PLACEHOLDERS
+from container.vocabulary import PLACEHOLDERS
 from serve.engine.batching import Batcher, Item
 from serve.engine.interface import Hypothesis, Source, TextRules, Translation
 from serve.text import documents

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from container.text import PLACEHOLDERS
+from container.vocabulary import PLACEHOLDERS
 from serve.engine.interface import Hypothesis
 from serve.text.masking import protect
 from serve.text.recovery import mend

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from container.text import PLACEHOLDERS
+from container.vocabulary import PLACEHOLDERS
 from serve.text.masking import Masked, protect
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from container.artifact import Decoding
-from container.text import PLACEHOLDERS
+from container.vocabulary import PLACEHOLDERS
 from serve.engine.batching import Item
 from serve.engine.interface import Hypothesis, TextRules, Translation
 from serve.text.documents import cut

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from container.text import PLACEHOLDERS
+from container.vocabulary import PLACEHOLDERS
 from serve.engine.interface import Hypothesis
 from serve.text.masking import protect
 from serve.text.sentences import fill

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from container.vocabulary import PAD
 from tests.train.frameworks import CHUNK, loss_of
-from train.corpus.tokenizer import PAD
 
 WIDTH, VOCABULARY = 8, 50
 

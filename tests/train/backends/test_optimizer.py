@@ -7,7 +7,7 @@ import pytest
 
 from tests.train.frameworks import apply_gradients, backend
 from train.job.hyperparameters import parse
-from train.model.transformer import TransformerConfig
+from train.model.config import TransformerConfig
 from train.training.loop import State
 from train.training.schedule import learning_rate, warmup_steps
 

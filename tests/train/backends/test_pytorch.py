@@ -9,12 +9,12 @@ from pathlib import Path
 
 # They touch a framework through tests/train/frameworks.py alone; the last is PyTorch's own.
 TESTS = (
-    "test_model.py",
-    "test_loss.py",
-    "test_optimizer.py",
-    "test_loop.py",
-    "test_fit.py",
-    "test_pytorch_backend.py",
+    "model/test_transformer.py",
+    "backends/test_loss.py",
+    "backends/test_optimizer.py",
+    "training/test_loop.py",
+    "training/test_trainer.py",
+    "backends/test_pytorch_backend.py",
 )
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import sentencepiece
 
+from container.vocabulary import BOS, EOS, PAD
 from data.sample import read_part
 from train.corpus.batches import Encoded, collate, encode, in_order, plan_epoch
 from train.corpus.formats import Pair
-from train.corpus.tokenizer import BOS, EOS, PAD
 
 Tokenizer = sentencepiece.SentencePieceProcessor
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from container.vocabulary import BOS, EOS
 from data.sample import read_part
 from tests.conftest import Job
 from train.corpus.batches import Encoded
@@ -13,11 +14,10 @@ from train.corpus.directions import FORWARD, Direction, directions
 from train.corpus.formats import Pair
 from train.corpus.prepare import Prepared, prepare
 from train.corpus.split import sentence_key
-from train.corpus.tokenizer import BOS, EOS
 from train.export.parity import PARITY_SENTENCES, make_reference
 from train.job.cluster import SINGLE_HOST
 from train.job.hyperparameters import Hyperparameters, parse
-from train.job.rendezvous import Alone
+from train.job.rendezvous import SingleHost
 from train.training.trainer import Fitted
 
 BOTH = parse({"vocab_size": 500, "direction": "both", "max_len": 20})
@@ -25,7 +25,7 @@ BOTH = parse({"vocab_size": 500, "direction": "both", "max_len": 20})
 
 def prepared_with(hp: Hyperparameters, job: Job, scratch: Path, said: list[str]) -> Prepared:
     tokenizer = job.paths.checkpoints / "tokenizer.model"
-    return prepare(hp, job.paths, tokenizer, Alone(SINGLE_HOST), said.append, scratch=scratch)
+    return prepare(hp, job.paths, tokenizer, SingleHost(SINGLE_HOST), said.append, scratch=scratch)
 
 
 @pytest.fixture

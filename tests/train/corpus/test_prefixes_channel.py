@@ -23,7 +23,7 @@ from train.corpus.formats import Pair
 from train.corpus.prepare import Prepared, prepare
 from train.job.cluster import SINGLE_HOST, Cluster
 from train.job.hyperparameters import parse, read
-from train.job.rendezvous import Alone, Rendezvous
+from train.job.rendezvous import Rendezvous, SingleHost
 
 HOSTS = ("127.0.0.1", "127.0.0.2")
 DOTTED = "Ask Xyz. Hill now.\tPregunta al Zyx. Hill ya.\n"
@@ -37,7 +37,7 @@ def tsv(start: int = 0, stop: int = 100) -> str:
 def prepare_alone(job: Job, **hyperparameters: object) -> Prepared:
     hp = parse({"vocab_size": 500, **hyperparameters})
     tokenizer = job.paths.checkpoints / "tokenizer.model"
-    return prepare(hp, job.paths, tokenizer, Alone(SINGLE_HOST), lambda sentence: None, scratch=job.base)
+    return prepare(hp, job.paths, tokenizer, SingleHost(SINGLE_HOST), lambda sentence: None, scratch=job.base)
 
 
 def test_the_channels_lists_go_into_the_model_in_place_of_ours(job: Job) -> None:
@@ -100,9 +100,9 @@ def prepare_both(hosts: list[Job]) -> Iterator[PrepareBoth]:
         port = int(probe.getsockname()[1])
 
     def prepare_one(rank: int) -> Prepared:
-        peers = Rendezvous(Cluster(HOSTS, HOSTS[rank], "lo"), lost.put, port=port, patience=20)
+        met = Rendezvous(Cluster(HOSTS, HOSTS[rank], "lo"), lost.put, port=port, patience=20)
         hp, tokenizer = parse({"vocab_size": 400}), hosts[rank].paths.checkpoints / "tokenizer.model"
-        return prepare(hp, hosts[rank].paths, tokenizer, peers, lambda sentence: None, scratch=hosts[rank].base)
+        return prepare(hp, hosts[rank].paths, tokenizer, met, lambda sentence: None, scratch=hosts[rank].base)
 
     def start(rank: int) -> Future[Prepared]:
         future: Future[Prepared] = Future()

@@ -17,7 +17,7 @@ from train.corpus.pair_file import PairFile
 from train.corpus.prepare import IN_MEMORY, Prepared, prepare
 from train.job.cluster import SINGLE_HOST
 from train.job.hyperparameters import parse
-from train.job.rendezvous import Alone
+from train.job.rendezvous import SingleHost
 
 Prepare = Callable[..., Prepared]
 
@@ -34,7 +34,9 @@ def run(job: Job, said: list[str], tmp_path: Path) -> Prepare:
     def prepare_with(in_memory: int = IN_MEMORY, **hyperparameters: object) -> Prepared:
         hp = parse({"vocab_size": 500, **hyperparameters})
         tokenizer = job.paths.checkpoints / "tokenizer.model"
-        return prepare(hp, job.paths, tokenizer, Alone(SINGLE_HOST), said.append, scratch=tmp_path, in_memory=in_memory)
+        return prepare(
+            hp, job.paths, tokenizer, SingleHost(SINGLE_HOST), said.append, scratch=tmp_path, in_memory=in_memory
+        )
 
     return prepare_with
 
@@ -164,6 +166,6 @@ def test_a_large_corpus_is_left_when_the_job_is_told_to_stop(job: Job, tmp_path:
     tokenizer = job.paths.checkpoints / "tokenizer.model"
     with pytest.raises(Stopped, match="before the corpus was prepared"):
         prepare(
-            parse({"vocab_size": 500}), job.paths, tokenizer, Alone(SINGLE_HOST), print,
+            parse({"vocab_size": 500}), job.paths, tokenizer, SingleHost(SINGLE_HOST), print,
             scratch=tmp_path, wants_stop=lambda: True, in_memory=10,
         )  # fmt: skip

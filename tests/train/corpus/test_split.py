@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from container.errors import ChannelError
-from container.text import PLACEHOLDERS
+from container.vocabulary import PLACEHOLDERS
 from train.corpus.formats import Pair
 from train.corpus.split import (
     Corpus,

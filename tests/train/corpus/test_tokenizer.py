@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from container.errors import HyperparameterError
-from container.text import PLACEHOLDERS, normalise
+from container.text import normalise
+from container.vocabulary import BOS, EOS, PAD, PLACEHOLDERS, UNK
 from train.corpus.formats import Pair
-from train.corpus.tokenizer import BOS, EOS, PAD, UNK, load_tokenizer, pieces, train_tokenizer
+from train.corpus.tokenizer import load_tokenizer, pieces, train_tokenizer
 
 Tokenizer = sentencepiece.SentencePieceProcessor
 

@@ -32,10 +32,10 @@ from train.evaluation.calibration import (
     reliability,
 )
 from train.evaluation.evaluate import Exported, learn_confidence
-from train.evaluation.scores import TestSet, make_test_set
+from train.evaluation.scores import ReferenceSet, make_reference_set
 from train.job.describe import METRICS
 from train.job.hyperparameters import Hyperparameters
-from train.training.progress import Progress
+from train.job.progress import Progress
 
 
 def judged(count: int, intercept: float, slope: float) -> Judged:
@@ -88,7 +88,7 @@ def test_confidence_is_a_probability_at_any_score() -> None:
 def test_a_real_models_probabilities_are_those_of_its_tokens(toy_model: Path) -> None:
     model = open_artifact(toy_model)
     tokenizer = load_tokenizer(model.tokenizer)
-    test_set = TestSet(["I am tired.", "Where is my house?"], [["Estoy cansado."], ["¿Dónde está mi casa?"]])
+    test_set = ReferenceSet(["I am tired.", "Where is my house?"], [["Estoy cansado."], ["¿Dónde está mi casa?"]])
     plain = judge(model.ctranslate2, tokenizer, test_set, Decoding(beam_size=1, length_penalty=1.0))
     other = judge(model.ctranslate2, tokenizer, test_set, Decoding(beam_size=1, length_penalty=0.3))
     # The toy writes to its limit: without the end, which is counted, the mean is off by one part in 256.
@@ -100,7 +100,7 @@ def test_a_real_models_probabilities_are_those_of_its_tokens(toy_model: Path) ->
 def learnable(toy_model: Path, monkeypatch: pytest.MonkeyPatch) -> Artifact:
     """The toy model, and an idea of good by which some of its nonsense is good and some is not."""
     model = open_artifact(toy_model)
-    part = make_test_set([Pair(*row) for row in read_part("test")], 100)
+    part = make_reference_set([Pair(*row) for row in read_part("test")], 100)
     tokenizer = load_tokenizer(model.tokenizer)
     for chrf in (1.0, 2.0, 4.0, 6.0, 8.0, 10.0):
         monkeypatch.setattr(calibration, "GOOD_CHRF", chrf)
@@ -123,7 +123,7 @@ def test_publishing_learns_the_curve_and_measures_its_error(
     curve, scores = learn_confidence(exported, direction)
     assert curve is not None
     assert curve.sentences == len({pair.source for pair in direction.of(held_out[:150])})
-    validation, decoding = make_test_set(direction.of(held_out[:150])), learnable.manifest.decoding
+    validation, decoding = make_reference_set(direction.of(held_out[:150])), learnable.manifest.decoding
     assert curve == calibrate(learnable.ctranslate2, prepared.tokenizer, validation, decoding, direction.tag)
     error = scores["calibration_error"]
     assert 0 <= error.value < 0.5

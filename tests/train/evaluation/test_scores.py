@@ -5,7 +5,7 @@ from __future__ import annotations
 import sacrebleu
 
 from train.corpus.formats import Pair
-from train.evaluation.scores import make_test_set, score
+from train.evaluation.scores import make_reference_set, score
 
 PAIRS = [
     Pair("Where is the station?", "¿Dónde está la estación?"),
@@ -18,7 +18,7 @@ PAIRS = [
 
 
 def test_each_source_stands_once_with_all_its_references() -> None:
-    test_set = make_test_set(PAIRS)
+    test_set = make_reference_set(PAIRS)
     assert test_set.sources == ["Where is the station?", "Good morning.", "He reads a long book."]
     assert [len(references) for references in test_set.references] == [3, 2, 1]
     for source, references in zip(test_set.sources, test_set.references, strict=True):
@@ -26,7 +26,7 @@ def test_each_source_stands_once_with_all_its_references() -> None:
 
 
 def test_the_single_reference_does_not_depend_on_the_order_of_the_corpus() -> None:
-    forward, backward = make_test_set(PAIRS), make_test_set(PAIRS[::-1])
+    forward, backward = make_reference_set(PAIRS), make_reference_set(PAIRS[::-1])
     assert dict(zip(forward.sources, forward.references, strict=True)) == dict(
         zip(backward.sources, backward.references, strict=True)
     )
@@ -34,16 +34,16 @@ def test_the_single_reference_does_not_depend_on_the_order_of_the_corpus() -> No
 
 def test_a_limit_chooses_the_same_sources_whatever_their_order() -> None:
     pairs = [Pair(f"Sentence {n}.", f"Frase {n}.") for n in range(50)]
-    few = make_test_set(pairs, 10)
+    few = make_reference_set(pairs, 10)
     assert len(few.sources) == len(few.references) == 10
-    assert set(few.sources) == set(make_test_set(pairs[::-1], 10).sources)
+    assert set(few.sources) == set(make_reference_set(pairs[::-1], 10).sources)
     assert few.sources == sorted(few.sources, key=[pair.source for pair in pairs].index)
     assert few.sources != [pair.source for pair in pairs[:10]]
-    assert make_test_set(pairs, 50) == make_test_set(pairs)
+    assert make_reference_set(pairs, 50) == make_reference_set(pairs)
 
 
 def test_hypotheses_that_are_the_reference_score_100() -> None:
-    test_set = make_test_set(PAIRS)
+    test_set = make_reference_set(PAIRS)
     scores = score([references[0] for references in test_set.references], test_set)
     assert {name: result.value for name, result in scores.items()} == dict.fromkeys(
         ("bleu", "chrf", "bleu_multi", "chrf_multi"), 100.0
@@ -51,7 +51,7 @@ def test_hypotheses_that_are_the_reference_score_100() -> None:
 
 
 def test_another_reference_scores_100_only_where_all_count() -> None:
-    test_set = make_test_set(PAIRS)
+    test_set = make_reference_set(PAIRS)
     scores = score([references[-1] for references in test_set.references], test_set)
     assert scores["bleu_multi"].value == scores["chrf_multi"].value == 100.0
     assert scores["bleu"].value < 80
@@ -59,7 +59,7 @@ def test_another_reference_scores_100_only_where_all_count() -> None:
 
 
 def test_scores_are_cased_detokenised_sacrebleu() -> None:
-    test_set = make_test_set(PAIRS)
+    test_set = make_reference_set(PAIRS)
     hypotheses = ["¿dónde está la Estación?", "Buenos días .", "Él lee un libro largo."]
     single = [references[0] for references in test_set.references]
     scores = score(hypotheses, test_set)
@@ -68,7 +68,7 @@ def test_scores_are_cased_detokenised_sacrebleu() -> None:
 
 
 def test_signatures_say_how_many_references() -> None:
-    test_set = make_test_set(PAIRS)
+    test_set = make_reference_set(PAIRS)
     scores = score(["x", "y", "z"], test_set)
     assert scores["bleu"].signature.startswith("nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:")
     assert scores["chrf"].signature.startswith("nrefs:1|case:mixed|")

@@ -15,7 +15,7 @@ from train.corpus.formats import Pair
 from train.corpus.prepare import Prepared
 from train.corpus.split import Corpus, with_placeholders
 from train.corpus.tokenizer import load_tokenizer
-from train.evaluation.scores import TestSet
+from train.evaluation.scores import ReferenceSet
 from train.evaluation.statistics import (
     Translations,
     attention_maps,
@@ -33,7 +33,7 @@ from train.job.hyperparameters import Hyperparameters
 def translations(*sentences: tuple[str, list[str], str]) -> Translations:
     """Made of (source, references, hypothesis)."""
     sources, references, hypotheses = zip(*sentences, strict=True)
-    return Translations(TestSet(list(sources), list(references)), list(hypotheses), 0.5)
+    return Translations(ReferenceSet(list(sources), list(references)), list(hypotheses), 0.5)
 
 
 def words(count: int) -> str:
@@ -164,6 +164,6 @@ def test_attention_maps_of_many_sentences_are_those_of_each_alone(toy_model: Pat
 
 def test_attention_is_drawn_of_a_few_sentences_from_all_over_the_test_set() -> None:
     sources = [words(count) for count in (1, *range(4, 13), 40)]
-    chosen = mapped_sources(TestSet(sources, [["x"]] * len(sources)))
+    chosen = mapped_sources(ReferenceSet(sources, [["x"]] * len(sources)))
     assert chosen == [words(4), words(7), words(10)]
-    assert mapped_sources(TestSet(["Hi."], [["Hola."]])) == ["Hi."]
+    assert mapped_sources(ReferenceSet(["Hi."], [["Hola."]])) == ["Hi."]

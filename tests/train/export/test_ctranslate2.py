@@ -13,7 +13,8 @@ from container.errors import AlgorithmError
 from train.corpus.prepare import Prepared
 from train.corpus.tokenizer import pieces
 from train.export.ctranslate2 import PARITY_TOLERANCE, check_parity, ctranslate2_log_probs, export_ctranslate2
-from train.model.transformer import Transformer, TransformerConfig, weights_by_name
+from train.model.config import TransformerConfig
+from train.model.transformer import Transformer, weights_by_name
 from train.training.trainer import Fitted
 
 SMALL = TransformerConfig(vocab_size=500, d_model=16, ffn_dim=32, n_heads=2, encoder_layers=1, decoder_layers=1)

@@ -15,8 +15,8 @@ from container import artifact
 from container.artifact import ArtifactError, open_artifact
 from container.errors import AlgorithmError
 from container.paths import Paths
+from container.vocabulary import EOS
 from train.corpus.prepare import Prepared
-from train.corpus.tokenizer import EOS
 from train.export import beam_search as search
 from train.export.ctranslate2 import PARITY_TOLERANCE, export_ctranslate2
 from train.export.parity import Reference, make_reference, saved_model_parity

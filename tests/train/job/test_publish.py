@@ -16,14 +16,14 @@ from safetensors.numpy import load_file
 from container.artifact import open_artifact
 from container.errors import AlgorithmError
 from container.paths import Paths
-from container.text import PLACEHOLDERS
+from container.vocabulary import PLACEHOLDERS
 from train.corpus.prepare import Prepared
 from train.export.ctranslate2 import PARITY_TOLERANCE, export_ctranslate2
 from train.export.parity import Reference, ctranslate2_parity, make_reference
 from train.job import publish as stage
 from train.job.hyperparameters import Hyperparameters
+from train.job.progress import Progress
 from train.job.publish import publish
-from train.training.progress import Progress
 from train.training.trainer import Fitted
 
 

@@ -18,7 +18,7 @@ import pytest
 from container.errors import PlatformError
 from tests.conftest import REPOSITORY
 from train.job.cluster import SINGLE_HOST, Cluster
-from train.job.rendezvous import Alone, Rendezvous
+from train.job.rendezvous import Rendezvous, SingleHost
 
 HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 """Names of hosts, sorted; every address of 127.0.0.0/8 is this machine."""
@@ -66,9 +66,9 @@ def all_of(join: Join, ranks: Sequence[int] = (0, 1, 2), **options: float) -> li
 
 
 def test_one_host_meets_itself() -> None:
-    alone = Alone(SINGLE_HOST)
-    assert (alone.gather(b"a"), alone.share(b"b")) == ([b"a"], b"b")
-    alone.finish()
+    alone = SingleHost(SINGLE_HOST)
+    assert (alone.gather(b"a"), alone.broadcast(b"b")) == ([b"a"], b"b")
+    alone.barrier()
 
 
 def test_the_chief_gathers_in_order_of_rank(join: Join) -> None:
@@ -88,19 +88,19 @@ def test_the_chief_gathers_in_order_of_rank(join: Join) -> None:
 def test_every_host_gets_what_the_chief_shares(join: Join) -> None:
     chief, *others = all_of(join)
     for payload in (b"first", b"", b"third" * 1_000_000):
-        assert chief.share(payload) == payload
-        assert [other.share(b"not looked at") for other in others] == [payload, payload]
+        assert chief.broadcast(payload) == payload
+        assert [other.broadcast(b"not looked at") for other in others] == [payload, payload]
 
 
 def test_nobody_leaves_before_all_have_come_to_the_end(
     join: Join, pool: ThreadPoolExecutor, lost: queue.Queue[PlatformError]
 ) -> None:
     chief, second, third = all_of(join)
-    early = [pool.submit(chief.finish), pool.submit(third.finish)]
+    early = [pool.submit(chief.barrier), pool.submit(third.barrier)]
     with pytest.raises(TimeoutError):
         early[0].result(0.3)
     assert not any(host.done() for host in early)
-    second.finish()
+    second.barrier()
     for host in early:
         host.result(DEADLINE)
     assert lost.empty(), "parting in peace was taken for a loss"
@@ -111,8 +111,8 @@ def test_a_chief_that_listens_late_is_found(join: Join) -> None:
     with pytest.raises(TimeoutError):
         second.result(0.5)
     chief = join(0, HOSTS[:2]).result(DEADLINE)
-    chief.share(b"here")
-    assert second.result(DEADLINE).share(b"") == b"here"
+    chief.broadcast(b"here")
+    assert second.result(DEADLINE).broadcast(b"") == b"here"
 
 
 def test_a_name_that_resolves_late_is_asked_again(
@@ -136,8 +136,8 @@ def test_a_name_that_resolves_late_is_asked_again(
     for _ in range(2):
         assert asked.acquire(timeout=DEADLINE), "it gave up after the first answer"
     ready.set()
-    chief.result(DEADLINE).share(b"here")
-    assert second.result(DEADLINE).share(b"") == b"here"
+    chief.result(DEADLINE).broadcast(b"here")
+    assert second.result(DEADLINE).broadcast(b"") == b"here"
 
 
 def test_an_absent_chief_is_named_within_the_patience(join: Join, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,8 +163,8 @@ def test_one_who_is_no_host_of_the_job_keeps_nobody_from_meeting(join: Join, por
         with connect(port) as stranger:
             stranger.sendall(nonsense)
     second = join(1, HOSTS[:2]).result(DEADLINE)
-    chief.result(DEADLINE).share(b"here")
-    assert second.share(b"") == b"here"
+    chief.result(DEADLINE).broadcast(b"here")
+    assert second.broadcast(b"") == b"here"
 
 
 def connect(port: int) -> socket.socket:
@@ -187,11 +187,11 @@ def process(port: int) -> Iterator[Callable[[int], subprocess.Popen[str]]]:
         from train.job.cluster import Cluster
         from train.job.rendezvous import Rendezvous
 
-        hosts, rank, port = tuple(sys.argv[1].split()), int(sys.argv[2]), int(sys.argv[3])
-        peers = Rendezvous(Cluster(hosts, hosts[rank]), lambda error: print(error, flush=True), port=port)
+        names, rank, port = tuple(sys.argv[1].split()), int(sys.argv[2]), int(sys.argv[3])
+        hosts = Rendezvous(Cluster(names, names[rank]), lambda error: print(error, flush=True), port=port)
         print("met", flush=True)
         if sys.stdin.readline():
-            peers.finish()
+            hosts.barrier()
         """
     )
     started: list[subprocess.Popen[str]] = []
@@ -232,7 +232,7 @@ def test_a_process_that_ends_after_all_are_done_is_not_missed(
     assert host.stdin is not None
     host.stdin.write("finish\n")
     host.stdin.flush()
-    here.finish()
+    here.barrier()
     assert host.wait(DEADLINE) == 0
     with pytest.raises(queue.Empty):
         lost.get(timeout=0.3)

@@ -7,15 +7,8 @@ import pytest
 from keras import backend, ops
 
 from tests.train.frameworks import gradient, step_noise, to_numpy
-from train.model.transformer import (
-    LAYER_NORM_EPSILON,
-    LayerNorm,
-    NoNoise,
-    Transformer,
-    TransformerConfig,
-    sinusoids,
-    weights_by_name,
-)
+from train.model.config import LAYER_NORM_EPSILON, TransformerConfig
+from train.model.transformer import LayerNorm, NoNoise, Transformer, sinusoids, weights_by_name
 
 SMALL = TransformerConfig(vocab_size=64, d_model=16, ffn_dim=32, n_heads=2, encoder_layers=1, decoder_layers=1)
 

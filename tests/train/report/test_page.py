@@ -18,11 +18,11 @@ from container.errors import PlatformError
 from data.sample import write_channels
 from tests.conftest import Job
 from train.corpus.prepare import prepare
-from train.evaluation.scores import TestSet, make_test_set, translate
+from train.evaluation.scores import ReferenceSet, make_reference_set, translate
 from train.evaluation.statistics import Translations, confidence
 from train.job import hyperparameters
 from train.job.cluster import SINGLE_HOST
-from train.job.rendezvous import Alone
+from train.job.rendezvous import SingleHost
 from train.report import figures as plots
 from train.report.page import FinishedJob, duration, write_report
 
@@ -37,7 +37,7 @@ HISTORY = [
 def translations(*sentences: tuple[str, list[str], str]) -> Translations:
     """Made of (source, references, hypothesis)."""
     sources, references, hypotheses = zip(*sentences, strict=True)
-    return Translations(TestSet(list(sources), list(references)), list(hypotheses), 0.5)
+    return Translations(ReferenceSet(list(sources), list(references)), list(hypotheses), 0.5)
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(12.34, "12.3 s"), (150, "2 min"), (3725, "1 h 2 min")])
@@ -112,8 +112,10 @@ def finished(toy_job: tuple[Job, str]) -> FinishedJob:
     paths = toy_job[0].paths
     hp = hyperparameters.read(paths.hyperparameters, {})
     model = open_artifact(paths.model)
-    prepared = prepare(hp, paths, model.tokenizer, Alone(SINGLE_HOST), lambda sentence: None, scratch=paths.checkpoints)
-    test_set = make_test_set(prepared.corpus.test, 60)
+    prepared = prepare(
+        hp, paths, model.tokenizer, SingleHost(SINGLE_HOST), lambda sentence: None, scratch=paths.checkpoints
+    )
+    test_set = make_reference_set(prepared.corpus.test, 60)
     hypotheses = translate(
         model.ctranslate2, prepared.tokenizer, test_set.sources, beam_size=1, length_penalty=1.0, max_length=20
     )

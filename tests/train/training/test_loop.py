@@ -10,11 +10,12 @@ import pytest
 from keras import backend as keras_backend
 from keras import ops
 
+from container.vocabulary import BOS, EOS
 from tests.train.frameworks import backend, step_noise, to_numpy
 from train.corpus.batches import Cursor, Encoded, collate
-from train.corpus.tokenizer import BOS, EOS
 from train.job.hyperparameters import Hyperparameters, parse
-from train.model.transformer import NoNoise, Transformer, TransformerConfig
+from train.model.config import TransformerConfig
+from train.model.transformer import NoNoise, Transformer
 from train.training.checkpoints import newest_checkpoint, save_checkpoint
 from train.training.loop import State, StepResult, planned_steps
 from train.training.loop import run as run_loop

@@ -12,7 +12,7 @@ from tensorflow.core.util import event_pb2
 
 from tests.conftest import Job
 from train.job.hyperparameters import Hyperparameters
-from train.training.progress import Progress
+from train.job.progress import Progress
 from train.training.tensorboard import event_sinks, tag_of
 
 

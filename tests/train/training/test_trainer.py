@@ -17,9 +17,9 @@ from train.corpus.batches import Cursor
 from train.corpus.prepare import Prepared
 from train.job.cluster import SINGLE_HOST
 from train.job.hyperparameters import Hyperparameters
-from train.job.rendezvous import Alone
+from train.job.progress import Progress
+from train.job.rendezvous import SingleHost
 from train.training.checkpoints import Checkpoint, newest_checkpoint
-from train.training.progress import Progress
 from train.training.trainer import FREE, Fitted, fit, refuse_other_run, run_identity
 
 Fit = Callable[..., Fitted]
@@ -39,7 +39,7 @@ def train(prepared: Prepared, hp: Hyperparameters, tmp_path: Path, said: io.Stri
         if stop:
             event.set()
         progress, backend = Progress(changed, said), open_backend(changed, SINGLE_HOST)
-        return fit(prepared, changed, tmp_path, start, progress, event, Alone(SINGLE_HOST), backend)
+        return fit(prepared, changed, tmp_path, start, progress, event, SingleHost(SINGLE_HOST), backend)
 
     return run
 

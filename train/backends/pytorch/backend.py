@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from container.vocabulary import PAD
 from train.backends.pytorch.loss import smoothed_cross_entropy
 from train.corpus.batches import Batch, Encoded, collate, in_order
-from train.corpus.tokenizer import PAD
 from train.job.cluster import WORKER_PORT, Cluster
 from train.job.hyperparameters import Hyperparameters
-from train.model.transformer import NoNoise, Transformer, TransformerConfig, weights_by_name
+from train.model.config import TransformerConfig
+from train.model.transformer import NoNoise, Transformer, weights_by_name
 from train.training.loop import Step
 from train.training.schedule import ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON, adam_rate, average_share
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from train.corpus.tokenizer import PAD
+from container.vocabulary import PAD
 
 CHUNK = 512  # rows: 512 x 8,000 logits in float32 are 16 MB
 

@@ -15,7 +15,8 @@ from train.backends.tensorflow.precision import fastest_precision
 from train.corpus.batches import Batch, Encoded, in_order
 from train.job.cluster import Cluster
 from train.job.hyperparameters import Hyperparameters
-from train.model.transformer import NoNoise, Transformer, TransformerConfig, weights_by_name
+from train.model.config import TransformerConfig
+from train.model.transformer import NoNoise, Transformer, weights_by_name
 from train.training.loop import Step
 
 TOKEN_IDS = tf.TensorSpec([None, None], tf.int32)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from container.vocabulary import PAD
 from train.corpus.batches import Batch, Encoded, collate
-from train.corpus.tokenizer import PAD
 from train.job.cluster import Cluster
 
 Distributed = Any  # a tensor, or tf.distribute's bundle of one tensor a local replica

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from train.corpus.tokenizer import PAD
+from container.vocabulary import PAD
 
 CHUNK = 512  # rows: 512 x 8,000 logits in float32 are 16 MB
 

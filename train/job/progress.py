@@ -14,7 +14,6 @@ from typing import TextIO
 from tqdm import tqdm
 
 from train.job.hyperparameters import Hyperparameters
-from train.training.loop import StepResult
 
 Sink = Callable[[Mapping[str, float]], None]  # wants every metrics line, as names and values
 
@@ -68,13 +67,15 @@ class Progress:
             )
         self._since = time.monotonic()
 
-    def step(self, result: StepResult, learning_rate: float) -> None:
-        """One update was made; a metrics line every `log_every` updates."""
-        self._nll += result.nll * result.tokens
-        self._tokens += result.tokens
-        number = result.cursor.step
+    def step(self, number: int, *, nll: float, tokens: int, seconds: float, learning_rate: float) -> None:
+        """Update `number` was made, after `seconds` of training; a metrics line every `log_every` updates.
+
+        nll: mean a target token. tokens: target tokens of the update.
+        """
+        self._nll += nll * tokens
+        self._tokens += tokens
         if self._bar is not None:
-            self._bar.update((result.cursor.seconds if self._limit else number) - self._bar.n)
+            self._bar.update((seconds if self._limit else number) - self._bar.n)
         if number % self._log_every == 0:
             speed = self._tokens / (time.monotonic() - self._since)
             loss = self._nll / self._tokens

@@ -10,21 +10,15 @@ import threading
 
 import pytest
 
-from train.corpus.batches import Cursor
 from train.job.hyperparameters import parse
-from train.training.loop import StepResult
-from train.training.progress import Progress
-
-
-def result(step: int, nll: float = 2.0, tokens: int = 100, seconds: float = 0.0) -> StepResult:
-    return StepResult(nll, tokens, Cursor(step, seconds=seconds), epoch_ended=False, stopping=False)
+from train.job.progress import Progress
 
 
 def follow(progress: Progress) -> None:
     """Six updates of ten, a line after each third."""
     progress.begin(planned=10, done=0, seconds=0)
     for step in range(1, 7):
-        progress.step(result(step, nll=float(step), tokens=100 * step, seconds=30.0 * step), 0.001)
+        progress.step(step, nll=float(step), tokens=100 * step, seconds=30.0 * step, learning_rate=0.001)
     progress.say("a sentence")
     progress.end()
 
@@ -95,13 +89,13 @@ def test_metrics_are_kept_and_go_to_every_sink() -> None:
 
 def test_the_time_of_an_evaluation_is_no_training_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("train.training.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("train.job.progress.time.monotonic", lambda: now[0])
     progress = Progress(parse({"log_every": 1}), io.StringIO())
     progress.begin(planned=2, done=0, seconds=0)
     now[0] += 2
-    progress.step(result(1), 0.001)
+    progress.step(1, nll=2.0, tokens=100, seconds=0.0, learning_rate=0.001)
     now[0] += 1000
     progress.restart_clock()
     now[0] += 4
-    progress.step(result(2), 0.001)
+    progress.step(2, nll=2.0, tokens=100, seconds=0.0, learning_rate=0.001)
     assert [line["tokens_per_second"] for line in progress.history] == [50, 25]
