@@ -20,6 +20,7 @@ from container.vocabulary import PLACEHOLDERS
 from train.corpus.formats import Pair
 from train.corpus.pair_file import PairFile, line_of
 
+CORPUS_VERSION = 2  # of cleaning and split: the same input makes the same parts only under an equal version
 PLACEHOLDER_SHARE = 0.02  # of the training pairs get a copy in which a shared word is a placeholder
 
 
