@@ -34,25 +34,25 @@ bench-train:
 	local_test/setup.sh runtime
 	local_test/setup.sh torch
 	benchmarks/setup.sh
-	.venv/bin/python -m benchmarks.train_compare $(if $(CORPUS),--corpus "$(CORPUS)")
+	.venv/bin/python -m benchmarks.training.speed $(if $(CORPUS),--corpus "$(CORPUS)")
 
 bench-serve:
 	local_test/setup.sh runtime
-	.venv/bin/python -m benchmarks.serve_speed $(if $(MODEL),--model "$(MODEL)") $(if $(CORPUS),--data "$(CORPUS)")
+	.venv/bin/python -m benchmarks.serving.speed $(if $(MODEL),--model "$(MODEL)") $(if $(CORPUS),--data "$(CORPUS)")
 
 soak:
 	local_test/setup.sh runtime
-	.venv/bin/python -m benchmarks.soak $(if $(MODEL),--model "$(MODEL)") $(if $(CORPUS),--data "$(CORPUS)") \
+	.venv/bin/python -m benchmarks.serving.soak $(if $(MODEL),--model "$(MODEL)") $(if $(CORPUS),--data "$(CORPUS)") \
 		--keep benchmarks/soak.md
 
 bench-quality:
 	local_test/setup.sh runtime
 	benchmarks/setup.sh
-	.venv/bin/python -m benchmarks.quality --minutes $(MINUTES) $(if $(CORPUS),--corpus "$(CORPUS)")
+	.venv/bin/python -m benchmarks.training.quality_over_time --minutes $(MINUTES) $(if $(CORPUS),--corpus "$(CORPUS)")
 
 ablations:
 	local_test/setup.sh runtime
-	.venv/bin/python -m benchmarks.ablations $(if $(CORPUS),--corpus "$(CORPUS)")
+	.venv/bin/python -m benchmarks.training.ablations $(if $(CORPUS),--corpus "$(CORPUS)")
 
 demo:
 	local_test/setup.sh runtime

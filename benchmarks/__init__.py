@@ -1,1 +1,5 @@
-"""Measurements: each a command, Markdown out. Ratios are measured side by side, in one run on one machine."""
+"""Measurements: each is a command that prints Markdown. Things that are compared run on one machine, in one run."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent  # the repository

@@ -2,8 +2,8 @@
 
     python -m benchmarks.image_size sagemaker-nmt
 
-Over the wire a layer travels as gzip; it is packed here as a push packs it, at the same level. The last layer is
-what a change of the code pushes. About a minute a gigabyte.
+A push sends each layer as gzip; this command packs each layer in the same way, at the same level. The last layer is
+what has to be pushed after a change of the code. It takes about a minute for each gigabyte.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def layers(image: str) -> list[Layer]:
             file: IO[bytes] | None = archive.extractfile(member)
             if file is None:
                 continue
-            if member.size < CHUNK:  # the two documents among them, whatever their names are
+            if member.size < CHUNK:  # the two documents are among them; their names differ between versions of Docker
                 documents[member.name] = file.read()
                 file = io.BytesIO(documents[member.name])
             sizes[member.name] = (member.size, packed_size(file))
@@ -63,7 +63,7 @@ def layers(image: str) -> list[Layer]:
 
 
 def short(instruction: str) -> str:
-    """An instruction as it stands in the Dockerfile, cut to a table's width."""
+    """The instruction as the Dockerfile has it, at most 60 characters."""
     text = instruction.removeprefix("/bin/sh -c ").removeprefix("#(nop) ").replace("|", "/")
     return " ".join(text.split())[:60]
 

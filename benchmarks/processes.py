@@ -1,4 +1,4 @@
-"""A server under measurement: started, timed to its first 200 on /ping, weighed with all its processes, stopped."""
+"""Start a server, wait for its first 200 on /ping, measure memory and processor time of its processes, stop it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks import ROOT
+
 READY = 180.0  # seconds
 STOP = 40.0
 PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -20,15 +21,15 @@ PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 @dataclass(frozen=True)
 class Running:
-    """A server that answers: its first process, its port, the seconds from its start to its first 200 on /ping."""
+    """A server that is ready: its first process, its port, the seconds from its start to its first 200 on /ping."""
 
     pid: int
     port: int
     ready_seconds: float
 
     def memory_mb(self) -> float:
-        """MB (10^6 bytes) of all its processes; a page shared by n of them counts 1/n in each (PSS)."""
-        return sum(map(_pss, family(self.pid))) / 1e6
+        """Memory of all its processes in MB (10^6 bytes)."""
+        return memory_of(self.pid) / 1e6
 
     def cpu_seconds(self) -> float:
         """Processor time of all its processes so far."""
@@ -37,7 +38,7 @@ class Running:
 
 @contextmanager
 def running(command: Sequence[str], environment: Mapping[str, str], port: int, log: Path) -> Iterator[Running]:
-    """Start `command` in a session of its own, wait until it is ready, end all of it afterwards."""
+    """Start `command` in a new session, wait until it is ready, and end all its processes afterwards."""
     with log.open("wb") as output:
         began = time.perf_counter()
         server = subprocess.Popen(
@@ -66,7 +67,7 @@ def _end(server: subprocess.Popen[bytes]) -> None:
 
 
 def answers(port: int) -> bool:
-    """Whether GET /ping is answered with 200."""
+    """Whether the answer to GET /ping is 200."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
             sock.sendall(PING)
@@ -86,13 +87,18 @@ def family(pid: int) -> list[int]:
     try:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
-    except OSError:  # it has ended
+    except OSError:  # the process has ended
         return []
     return [pid, *(each for child in children for each in family(child))]
 
 
+def memory_of(pid: int) -> int:
+    """Bytes of memory of `pid` and all processes below it. A page that n processes share counts 1/n in each (PSS)."""
+    return sum(map(_pss, family(pid)))
+
+
 def _pss(pid: int) -> int:
-    """Bytes."""
+    """Bytes; 0 when the process has ended."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from benchmarks.ping import limits, ping
+from benchmarks.serving.ping import limits, ping
 from container.errors import PlatformError
 from serve.__main__ import SYSTEM_FOLDERS, find_nginx, run_folder, start_nginx, stop
 from serve.settings import Settings

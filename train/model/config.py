@@ -30,6 +30,6 @@ class TransformerConfig:
         """The decoder layer whose attention aligns words: the one before the last aligns best.
 
         Garg et al. 2019, "Jointly Learning to Align and Translate with Transformer Models"; here too, see
-        benchmarks/alignment.py.
+        benchmarks/serving/alignment.py.
         """
         return max(0, self.decoder_layers - 2)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from benchmarks.alignment import AlignedPair, links_of, read_pairs, shares
+from benchmarks.serving.alignment import AlignedPair, links_of, read_pairs, shares
 from container.artifact import open_artifact
 from serve.engine.alignment import Links, links, widen, word_of_each
 from serve.engine.interface import Source
