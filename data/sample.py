@@ -1,4 +1,4 @@
-"""Lay the embedded corpus out as SageMaker channels: DIR/training/sample.tsv and DIR/test/sample.tsv.
+"""Write the embedded corpus as SageMaker channels: DIR/training/sample.tsv and DIR/test/sample.tsv.
 
 python -m data.sample DIR
 """
@@ -22,7 +22,7 @@ def read_part(part: str, path: Path = SAMPLE) -> Iterator[tuple[str, str]]:
 
 
 def write_channels(directory: Path) -> dict[Path, int]:
-    """Write one file a channel, `english<TAB>spanish` a line; returns how many pairs each got."""
+    """Write a file for each channel, one `english<TAB>spanish` in a line; returns the number of pairs of each file."""
     written = {}
     for part, channel in CHANNELS.items():
         path = directory / channel / "sample.tsv"
@@ -34,8 +34,8 @@ def write_channels(directory: Path) -> dict[Path, int]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Lay the embedded corpus out as the channels training and test.")
-    parser.add_argument("directory", type=Path, help="where the two channels go, as /opt/ml/input/data in a job")
+    parser = argparse.ArgumentParser(description="Write the embedded corpus as the channels training and test.")
+    parser.add_argument("directory", type=Path, help="folder for the two channels, such as /opt/ml/input/data in a job")
     for path, pairs in write_channels(parser.parse_args(arguments).directory).items():
         print(f"{path}: {pairs} pairs")
 
