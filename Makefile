@@ -1,5 +1,5 @@
-# Each line here is something a person could type. `make` alone lists what there is.
-# Everything runs in .venv, made from the locks in requirements/; nothing is installed into it by hand.
+# `make` alone lists the targets. Each line of a target is a command that a person could type.
+# Everything runs in .venv, which is made from the locks in requirements/; never install into it by hand.
 
 # sample, tatoeba, or a TSV file of pairs
 DATA ?= sample
@@ -18,14 +18,14 @@ help:
 	@echo "make test                 every test; those that need Docker run where there is an engine"
 	@echo "make check                ruff, mypy, shellcheck"
 	@echo "make image                build the Docker image; make image-gpu: with TensorFlow's CUDA libraries;"
-	@echo "                          make image-pytorch: with PyTorch in the place of TensorFlow"
+	@echo "                          make image-pytorch: with PyTorch instead of TensorFlow"
 	@echo "make test-gpu             build the GPU image, train and serve with it (25 GB of disk; no GPU needed)"
 	@echo "make bench-train          training speed beside JoeyNMT, Keras and an eager loop (15 minutes; CORPUS=PAIRS.tsv)"
-	@echo "make bench-serve          serving speed beside the engine alone and other shapes (12 minutes; MODEL=DIR CORPUS=...)"
+	@echo "make bench-serve          serving speed beside the engine alone and other servers (12 minutes; MODEL=DIR CORPUS=...)"
 	@echo "make soak                 15 minutes of mixed traffic: failures, memory, p99 (MODEL=DIR CORPUS=...)"
 	@echo "make sbom                 what is in the image, with licences: build/sbom.cdx.json, build/licences.md"
 	@echo "make bench-quality        BLEU and chrF against time beside JoeyNMT (MINUTES=60 of training each; CORPUS=PAIRS.tsv)"
-	@echo "make ablations            what each part of the recipe gives, four to ten minutes a row (CORPUS=PAIRS.tsv)"
+	@echo "make ablations            what each part of the recipe gives, four to ten minutes for each row (CORPUS=PAIRS.tsv)"
 	@echo "make docs                 write the tables in docs/ again from the schemas"
 	@echo "make lock                 resolve pyproject.toml into requirements/*.txt again"
 	@echo "make resolve              prove that the locks resolve on Python 3.11, 3.12 and 3.13"
@@ -62,7 +62,7 @@ serve:
 	local_test/setup.sh runtime
 	PATH="$(CURDIR)/.venv/bin:$$PATH" SAGEMAKER_BASE_DIR="$(FROM)" container/bin/serve
 
-# Without PyTorch the tests of it are skipped, but not in CI.
+# Without PyTorch its tests are skipped, but not in CI.
 test:
 	local_test/setup.sh test
 	local_test/setup.sh torch || [ "$$CI" != true ]

@@ -2,8 +2,8 @@
 
 python -m local_test.demo [--data sample|tatoeba|PATH.tsv] [--minutes N] [--work DIR]
 
-It does by hand what SageMaker does: lays out the folders of a training job, starts `train`, starts
-`serve` on the model directory that came out of it, waits for /ping, and sends sentences to /invocations.
+It does the same as SageMaker: it makes the folders of a training job, starts `train`, starts `serve` with the model
+directory that `train` wrote, waits for /ping, and sends sentences to /invocations.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ SENTENCES = (
     "Can you help me?",
     "Tomorrow we are going to visit our grandparents.",
 )
-# Real corpora take the recipe for an hour. The sample has 9,000 short pairs: a small model learns them in minutes.
-# `epochs` is an upper bound that shapes the warm-up; `max_minutes` ends training before it.
+# Real corpora get the recipe for an hour. The sample has 9,000 short pairs: a small model learns them in minutes.
+# `epochs` is an upper bound that decides the length of the warm-up; `max_minutes` ends training earlier.
 DEFAULTS = {"preset": "fast", "log_every": "100"}
 SAMPLE = {
     "d_model": "128",
@@ -56,7 +56,7 @@ SAMPLE = {
     "epochs": "40",
     "log_every": "200",
 }
-MINUTES = {"sample": 3.5, "tatoeba": 36.0}  # of training steps; reading, evaluation and export come on top
+MINUTES = {"sample": 3.5, "tatoeba": 36.0}  # of training steps; reading, evaluation and export take more
 READY_SECONDS = 60.0
 STOP_SECONDS = 130.0  # SageMaker gives training 120 seconds after SIGTERM
 
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def lay_out(base: Path, data: str, minutes: float) -> None:
-    """The folders and files that SageMaker prepares for a training job, below `base` instead of /opt/ml."""
+    """Make the folders and files that SageMaker prepares for a training job, in `base` instead of /opt/ml."""
     shutil.rmtree(base, ignore_errors=True)
     paths = Paths(base)
     paths.config.mkdir(parents=True)
@@ -119,7 +119,7 @@ def lay_out(base: Path, data: str, minutes: float) -> None:
 
 
 def put_data(folder: Path, data: str) -> None:
-    """Fill the channels: the sample has one for training and one for testing, others are split by `train`."""
+    """Fill the channels: the sample has one for training and one for testing; `train` splits other corpora."""
     if data == "sample":
         step("Writing the sample", [sys.executable, "-m", "data.sample", str(folder)])
         return
@@ -139,7 +139,7 @@ def write_json(path: Path, content: object) -> None:
 
 
 def train(base: Path) -> None:
-    """Run the training job to its end, its progress bar on this terminal."""
+    """Run the training job to its end; its progress bar is on this terminal."""
     step("Training", [str(ROOT / "container" / "bin" / "train")], base)
     if not (Paths(base).model / "manifest.json").is_file():
         raise DemoError("`train` ended well but left no model directory; its lines above say why.")
@@ -156,7 +156,7 @@ def show_scores(manifest: Manifest) -> None:
 
 @contextmanager
 def serve(base: Path) -> Iterator[str]:
-    """A running endpoint on a free port: its address, once /ping answers 200. Stopped by SIGTERM afterwards."""
+    """Start an endpoint on a free port, yield its address once /ping answers 200, and stop it by SIGTERM afterwards."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     log = base.parent / "serve.log"
@@ -170,7 +170,7 @@ def serve(base: Path) -> Iterator[str]:
 
 
 def wait_for_ping(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Return when /ping answers 200; `DemoError` when the server ends before, or takes too long."""
+    """Return when /ping answers 200. Raises DemoError when the server ends or takes too long."""
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -179,7 +179,7 @@ def wait_for_ping(url: str, process: subprocess.Popen[bytes], log: Path) -> None
             if requests.get(f"{url}/ping", timeout=2).status_code == 200:
                 return
         except requests.RequestException:
-            pass  # nginx is not there yet
+            pass  # nginx has not started yet
         time.sleep(0.05)
     raise DemoError(f"/ping did not answer 200 within {READY_SECONDS:.0f} seconds.")
 
@@ -191,7 +191,7 @@ def free_port() -> int:
 
 
 def translate(url: str, sentences: Sequence[str]) -> list[dict[str, Any]]:
-    """One request as any client would send it: (sentence, translation, score) come back as JSON."""
+    """The predictions for the sentences, from one request such as any client sends."""
     body: Any = {"instances": list(sentences), "parameters": {"return_scores": True}}
     answer = requests.post(f"{url}/invocations", json=body, timeout=60)
     if answer.status_code != 200:
@@ -209,7 +209,7 @@ def show_translations(predictions: Sequence[dict[str, Any]], manifest: Manifest,
         seen = "yes" if sentence in known else "no"
         table.add_row(sentence, prediction["translation"], f"{prediction['score']:.2f}", seen)
     console.print(table)
-    console.print("[dim]score: mean log-probability of a token, 0 is certain; seen: stands in the training data[/]")
+    console.print("[dim]score: mean log-probability of a token, 0 is certain; seen: it is in the training data[/]")
 
 
 def sentences_of(channel: Path) -> set[str]:
@@ -225,7 +225,7 @@ def sentences_of(channel: Path) -> set[str]:
 
 
 def step(title: str, command: Sequence[str], base: Path | None = None) -> None:
-    """Run a command to its end under a heading; `DemoError` when it fails."""
+    """Print a heading and run a command to its end. Raises DemoError when it fails."""
     console.rule(title, align="left")
     with child(command, base) as process:
         process.wait()
@@ -237,10 +237,10 @@ def step(title: str, command: Sequence[str], base: Path | None = None) -> None:
 def child(
     command: Sequence[str], base: Path | None, output: BinaryIO | None = None, **environment: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A child process that is told to end by SIGTERM when the block is left, however it is left.
+    """Start a child process and end it by SIGTERM when the block ends, also after an exception.
 
-    It writes to `output`, or to this terminal. A session of its own keeps Ctrl-C from it: it ends as under
-    SageMaker, by SIGTERM.
+    It writes to `output`, or to this terminal. It runs in its own session, so that Ctrl-C does not reach it: it ends by
+    SIGTERM, as in SageMaker.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     python_path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))

@@ -1,4 +1,4 @@
-"""The documentation says what the code does: generated tables are current, links lead somewhere."""
+"""The documentation says what the code does: tables are current, links lead to existing files and headings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ import pytest
 from train.job.describe import markdown_table
 from train.job.hyperparameters import Hyperparameters
 
-PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "data/README.md", "benchmarks/RESULTS.md"]
+PAGES = [
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "data/README.md",
+    "data/pretrained/README.md",
+    "benchmarks/RESULTS.md",
+    "benchmarks/EXPERIMENTS.md",
+    "local_test/README.md",
+    "tests/faults/README.md",
+]
 
 
 def pages(repo: Path) -> list[Path]:
@@ -35,6 +45,32 @@ def test_every_relative_link_leads_to_a_file(repo: Path) -> None:
         if not (page.parent / target).exists()
     ]
     assert not broken
+
+
+def test_every_link_to_a_heading_leads_to_one(repo: Path) -> None:
+    broken = [
+        f"{page.relative_to(repo)}: {target}#{heading}"
+        for page in pages(repo)
+        for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text())
+        if heading not in headings((page.parent / target if target else page).read_text())
+    ]
+    assert not broken
+
+
+def headings(markdown: str) -> set[str]:
+    """The anchors that GitHub makes of the headings of a page."""
+    lines = re.findall(r"^#+ (.+)$", markdown, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+@pytest.mark.parametrize("package", ["train", "serve"])
+def test_the_paths_through_the_code_name_files_that_exist(repo: Path, package: str) -> None:
+    """docs/README.md follows a pair through `train` and a request through `serve`."""
+    text = (repo / "docs" / "README.md").read_text()
+    section = next(part for part in text.split("\n## ") if f"through `{package}/`" in part)
+    named = re.findall(r"`([\w/]+\.(?:py|conf))`", section)
+    assert len(named) > 5
+    assert not [name for name in named if not any((repo / folder / name).is_file() for folder in (package, "."))]
 
 
 def test_every_make_target_that_is_documented_exists(repo: Path) -> None:
