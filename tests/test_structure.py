@@ -115,7 +115,7 @@ def test_no_module_imports_from_a_higher_layer(
         for target in sorted(imports[module])
         if numbers.get(target, -1) > number
     ]
-    assert not upwards
+    assert not upwards, "\n".join(upwards)
 
 
 @pytest.mark.parametrize(("package", "layers"), [("train", TRAIN), ("serve", SERVE)])

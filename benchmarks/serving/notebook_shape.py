@@ -78,5 +78,6 @@ def invocations() -> Response:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--port", type=int, default=8080)
+    port = parser.parse_args().port
     notebook().translate("Hello.")
-    app.run(port=parser.parse_args().port, threaded=False)
+    app.run(port=port, threaded=False)
