@@ -9,7 +9,7 @@ MINUTES ?= 60
 # a folder with a model directory named model in it
 FROM ?= data/pretrained
 
-.PHONY: help demo serve test check image image-pytorch image-gpu test-gpu sbom docs lock resolve bench-train bench-serve soak bench-quality ablations
+.PHONY: help demo serve test check image image-pytorch image-gpu test-gpu sbom docs lock resolve bench-train bench-serve bench-text soak bench-quality ablations
 help:
 	@echo "make demo                 train on the embedded sample, serve it, translate ten sentences (5 minutes)"
 	@echo "make demo DATA=tatoeba    the same on the Tatoeba English-Spanish corpus (40 minutes)"
@@ -22,6 +22,7 @@ help:
 	@echo "make test-gpu             build the GPU image, train and serve with it (25 GB of disk; no GPU needed)"
 	@echo "make bench-train          training speed beside JoeyNMT, Keras and an eager loop (15 minutes; CORPUS=PAIRS.tsv)"
 	@echo "make bench-serve          serving speed beside the engine alone and other servers (12 minutes; MODEL=DIR CORPUS=...)"
+	@echo "make bench-text           chrF2 on text as people write it, beside plain text; single cases (MODEL=DIR CORPUS=PAIRS.tsv)"
 	@echo "make soak                 15 minutes of mixed traffic: failures, memory, p99 (MODEL=DIR CORPUS=...)"
 	@echo "make sbom                 what is in the image, with licences: build/sbom.cdx.json, build/licences.md"
 	@echo "make bench-quality        BLEU and chrF against time beside JoeyNMT (MINUTES=60 of training each; CORPUS=PAIRS.tsv)"
@@ -39,6 +40,12 @@ bench-train:
 bench-serve:
 	local_test/setup.sh runtime
 	.venv/bin/python -m benchmarks.serving.speed $(if $(MODEL),--model "$(MODEL)") $(if $(CORPUS),--data "$(CORPUS)")
+
+bench-text:
+	@test -n "$(CORPUS)" || { echo "make bench-text needs a TSV file of pairs that training has not seen: CORPUS=PAIRS.tsv"; exit 2; }
+	local_test/setup.sh runtime
+	.venv/bin/python -m benchmarks.serving.text --model "$(or $(MODEL),data/pretrained)" --corpus "$(CORPUS)" \
+		$(if $(SENTENCES),--sentences $(SENTENCES)) $(if $(JSON),--json "$(JSON)")
 
 soak:
 	local_test/setup.sh runtime
