@@ -1,8 +1,9 @@
 """Numbers and names put in the place of others, on both sides of a pair, where the alignment is certain.
 
 Numbers: a pair is taken where each side has exactly one number word, and both mean the same number from 2 to 90
-(`two classes`, `dos clases`), or where both sides have the same digits. The new number is larger than 1, so the plural
-behind it stays right. A number in front of a noun that had none would need the plural of that noun, so none is made.
+(`two classes`, `dos clases`), but no time of day; or where both sides have the same digits. The new number is larger
+than 1, so the plural behind it stays right. A number in front of a noun that had none would need the plural of that
+noun, so none is made.
 
 Names: a pair is taken where both sides have the same first name or city from the lists below. A name becomes another
 of the same kind and gender, so that the words around it keep their forms.
@@ -21,6 +22,7 @@ NUMBER_WORDS = {
     "es": "dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete "
     "dieciocho diecinueve veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
 }
+BEFORE_A_TIME = frozenset({"at", "by", "past", "until", "las"})  # `at eight`, `a las ocho`
 LENGTHS = (2, 3, 4)  # digits of the number in the place of a number word: one copy of the pair for each
 
 MEN = (
@@ -86,8 +88,11 @@ def replace_numbers(pair: Pair, source_lang: str, target_lang: str) -> list[Alte
 def _only_number(text: str, lang: str) -> tuple[str, int] | None:
     """The number word of the text and its rank in the list of its language; None unless there is exactly one."""
     known = NUMBER_WORDS.get(lang, "").split()
-    found = [word for word in _WORD.findall(text) if word.lower() in known]
-    return (found[0], known.index(found[0].lower())) if len(found) == 1 else None
+    words = [word.lower() for word in _WORD.findall(text)]
+    places = [place for place, word in enumerate(words) if word in known]
+    if len(places) != 1 or not BEFORE_A_TIME.isdisjoint(words[: places[0]][-1:]):
+        return None
+    return _WORD.findall(text)[places[0]], known.index(words[places[0]])
 
 
 def _other_digits(pair: Pair) -> Altered | None:

@@ -105,6 +105,7 @@ def test_digits_of_both_sides_become_other_digits() -> None:
         ("Two of the five are here.", "Dos de los cinco están aquí."),  # which is which is not certain
         ("I have twenty-two dogs.", "Tengo veintidós perros."),  # no word of the list
         ("It was 5,000.", "Eran 5.000."),  # written in another way
+        ("He leaves at eight.", "Se va a las ocho."),  # a time of day
         ("I have two dogs.", "Tengo 2 perros."),
     ],
 )
