@@ -32,6 +32,7 @@ TOKENIZER = "tokenizer.model"
 CTRANSLATE2 = "ctranslate2"
 WEIGHTS = "weights.safetensors"
 SAVED_MODEL = "saved_model/1"
+MAX_BEAM_SIZE = 32  # that training and requests may ask for
 READABLE = 20  # characters of a text that says anything about its language
 STAGING = ".staging"  # on the same file system as the destination, so that a rename is atomic
 

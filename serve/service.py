@@ -9,12 +9,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from container.errors import ArtifactError, Overloaded, PlatformError
-from serve.engine.batching import Batcher, Item
+from serve.engine.batching import Batcher, Decoder
 from serve.engine.interface import Predictor, Translation
 from serve.machine import give_back_memory
 from serve.metrics import Metrics
 from serve.settings import Settings
-from serve.text import documents
+from serve.text import pipeline
+from serve.text.records import Record
 
 
 class Service:
@@ -79,17 +80,19 @@ class Service:
         finally:
             self._slots.release()
 
-    def stream(self, items: Sequence[Item]) -> Iterator[Translation]:
-        """Translations of the sentences of `items`, each as soon as it is there; raises like `translate`."""
+    def stream(self, records: Sequence[Record]) -> Iterator[Translation]:
+        """Translations of the sentences of `records`, each as soon as it is there; raises like `translate`."""
         self.check()
-        assert self._batcher is not None  # what check() has just made sure of
-        return documents.stream(items, self._batcher, self.settings.deadline_seconds or math.inf)
+        assert self._predictor is not None and self._batcher is not None  # what check() has just made sure of
+        return pipeline.stream(
+            records, self._predictor.rules, self._batcher, self.settings.deadline_seconds or math.inf
+        )
 
-    def translate(self, items: Sequence[Item], until: float = math.inf) -> list[Translation]:
-        """Translations of `items`, in order; raises like `check` and like `Batcher.translate`."""
+    def translate(self, records: Sequence[Record], until: float = math.inf) -> list[Translation]:
+        """Translations of `records`, in order; raises like `check` and like `pipeline.translate`."""
         self.check()
-        assert self._batcher is not None  # what check() has just made sure of
-        return documents.translate(items, self._batcher, until)
+        assert self._predictor is not None and self._batcher is not None  # what check() has just made sure of
+        return pipeline.translate(records, self._predictor.rules, Decoder(self._batcher, until))
 
     def waiting(self) -> int:
         """Sentences that wait for the engine, about."""

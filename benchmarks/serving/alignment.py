@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import ROOT
-from serve.engine.interface import Predictor
+from serve.engine.interface import Predictor, default_options
 from serve.engine.loading import load
-from serve.web.parameters import Parameters
 
 PAIRS = ROOT / "data" / "alignment.tsv"
 
@@ -57,8 +56,9 @@ def _link(text: str) -> Link:
 
 def links_of(predictor: Predictor, pair: AlignedPair) -> set[Link]:
     """The links that the endpoint answers when the translation must begin with the target of the pair."""
-    parameters = Parameters(prefix=pair.target, return_alignment=True, beam_size=1)
-    return set(predictor.translate([pair.source], parameters)[0].hypotheses[0].alignment)
+    options = default_options(predictor.rules[0].decoding)
+    options = replace(options, prefix=pair.target, return_alignment=True, beam_size=1)
+    return set(predictor.translate([pair.source], options)[0].hypotheses[0].alignment)
 
 
 def shares(pairs: Sequence[AlignedPair], found: Sequence[set[Link]]) -> tuple[float, float]:

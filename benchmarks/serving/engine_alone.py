@@ -5,12 +5,11 @@ from __future__ import annotations
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from serve.engine.interface import Predictor
+from serve.engine.interface import Options, Predictor, default_options
 from serve.engine.loading import load
-from serve.web.parameters import Parameters
 
 SIZES = (1, 8, 16, 32, 64)  # sentences in a call of the engine
 SECONDS = 3.0
@@ -37,25 +36,26 @@ class EngineSpeed:
 
 def engine_alone(model: Path, sentences: list[str], beam: int) -> EngineSpeed:
     """Measure the engine of `model` with every number of sentences a call."""
-    predictor, parameters = load(model), Parameters(beam_size=beam)
-    speeds = {size: max(_speed(predictor, parameters, sentences, size) for _ in range(TRIALS)) for size in SIZES}
+    predictor = load(model)
+    options = replace(default_options(predictor.rules[0].decoding), beam_size=beam)
+    speeds = {size: max(_speed(predictor, options, sentences, size) for _ in range(TRIALS)) for size in SIZES}
     times = []
     for text in sentences[:LONE]:
         began = time.perf_counter()
-        predictor.translate([text], parameters)
+        predictor.translate([text], options)
         times.append(time.perf_counter() - began)
     predictor.close()
     return EngineSpeed(beam, speeds, 1000 * statistics.median(times))
 
 
-def _speed(predictor: Predictor, parameters: Parameters, sentences: list[str], size: int) -> float:
+def _speed(predictor: Predictor, options: Options, sentences: list[str], size: int) -> float:
     """Sentences a second, measured for about `SECONDS`."""
     end = time.perf_counter() + SECONDS
 
     def work(first: int) -> int:
         done = 0
         for start in range(first * size, len(sentences) - size + 1, predictor.threads * size):
-            predictor.translate(sentences[start : start + size], parameters)
+            predictor.translate(sentences[start : start + size], options)
             done += size
             if time.perf_counter() > end:
                 break

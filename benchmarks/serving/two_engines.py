@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,9 +26,8 @@ from safetensors.numpy import load_file
 
 from container.artifact import CTRANSLATE2, SAVED_MODEL, TOKENIZER, open_artifact, publish, staging
 from serve.engine.ctranslate2 import CTranslate2Predictor
-from serve.engine.interface import Hypothesis, Predictor
+from serve.engine.interface import Hypothesis, Predictor, default_options
 from serve.engine.tensorflow import TensorFlowPredictor
-from serve.web.parameters import Parameters
 
 SEED = 3
 
@@ -61,10 +61,10 @@ def float32_model(model: Path, destination: Path) -> Path:
 
 def translate(predictor: Predictor, sentences: Sequence[str], beam_size: int) -> Run:
     """Translate each sentence in a call of its own. One call before them, which is not timed, warms the engine up."""
-    parameters = Parameters(beam_size=beam_size)
-    predictor.translate(sentences[:1], parameters)
+    options = replace(default_options(predictor.rules[0].decoding), beam_size=beam_size)
+    predictor.translate(sentences[:1], options)
     began = time.perf_counter()
-    best = [predictor.translate([sentence], parameters)[0].hypotheses[0] for sentence in sentences]
+    best = [predictor.translate([sentence], options)[0].hypotheses[0] for sentence in sentences]
     return Run(best, 1000 * (time.perf_counter() - began) / len(sentences))
 
 

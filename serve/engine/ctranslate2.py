@@ -9,29 +9,27 @@ from functools import partial
 import ctranslate2
 
 from container.artifact import Artifact
-from serve.engine.interface import Hypothesis, Predictor, Source, Translation
-from serve.engine.tokenization import Texts
+from serve.engine.interface import Hypothesis, Options, Predictor, Source, Translation
+from serve.engine.tokenization import Tokenization
 from serve.machine import in_background
-from serve.web.parameters import Options
 
-COMPUTE_TYPES = {"cpu": "default", "cuda": "float16"}  # default: that of the export
+COMPUTE_TYPES = {"cpu": "default", "cuda": "float16"}  # default: the number format of the export
 
 
 class CTranslate2Predictor(Predictor):
     """CTranslate2, with one copy of the weights. Not fork-safe (OpenNMT/CTranslate2 issue 539).
 
-    On "cpu" in the number format of the export (int8 unless training was told otherwise), `threads` batches
-    side by side; on "cuda" in float16, one batch at a time: a GPU is filled by larger batches.
+    On "cpu" it computes in the number format of the export (int8 unless training was told otherwise), `threads`
+    batches side by side; on "cuda" in float16, one batch at a time, because larger batches fill a GPU.
     """
 
     ahead = 1
 
     def __init__(self, artifact: Artifact, threads: int, device: str = "cpu") -> None:
-        self.decoding = artifact.manifest.decoding
         self.threads = threads if device == "cpu" else 1
-        self._texts = Texts(artifact)
-        self.rules = self._texts.rules
-        # intra_threads=1: the cores are used by sentences side by side, not by one matrix product.
+        self._tokenization = Tokenization(artifact)
+        self.rules = self._tokenization.rules
+        # intra_threads=1: sentences side by side use the cores, one matrix product does not.
         self._translator = in_background(
             partial(
                 ctranslate2.Translator,
@@ -44,11 +42,11 @@ class CTranslate2Predictor(Predictor):
         )
 
     def prepare(self, texts: Sequence[str], target_lang: str | None = None) -> list[Source]:
-        return self._texts.prepare(texts, target_lang)
+        return self._tokenization.prepare(texts, target_lang)
 
     def decode(self, sources: Sequence[Source], options: Options) -> list[Translation]:
         tokens = [list(source.tokens) for source in sources]
-        prefix = self._texts.target_pieces(options.prefix)
+        prefix = self._tokenization.encode_target(options.prefix)
         results = self._translator.translate_batch(
             tokens,
             target_prefix=[prefix] * len(sources) if prefix else None,
@@ -56,7 +54,7 @@ class CTranslate2Predictor(Predictor):
             num_hypotheses=options.num_hypotheses,
             length_penalty=options.length_penalty,
             max_decoding_length=options.max_length,
-            max_input_length=0,  # cut in `prepare`, where the caller is told
+            max_input_length=0,  # `prepare` has cut the source, and tells so
             # With a beam, CTranslate2 4.8 gives some sentences of a batch another one's attention: one at a time then.
             max_batch_size=1 if options.return_alignment else 0,
             return_scores=True,
@@ -69,21 +67,21 @@ class CTranslate2Predictor(Predictor):
             log_probs = [each.log_probs for each in scored]
         together = zip(sources, results, log_probs, strict=True)
         translations = [self._translation(*each, options) for each in together]
-        return self._scored_whole(tokens, results, translations, options) if options.alternatives else translations
+        return self._score_whole(tokens, results, translations, options) if options.alternatives else translations
 
-    def _scored_whole(
+    def _score_whole(
         self,
         sources: Sequence[list[str]],
         results: Sequence[ctranslate2.TranslationResult],
         translations: Sequence[Translation],
         options: Options,
     ) -> list[Translation]:
-        """With the scores of whole translations: CTranslate2 gives alternatives without the prefix and the length."""
+        """The translations with whole scores: CTranslate2 scores alternatives without prefix and length penalty."""
         pairs = [(source, each) for source, result in zip(sources, results, strict=True) for each in result.hypotheses]
         scored = iter(self._translator.score_batch(*map(list, zip(*pairs, strict=True))))
 
         def score() -> float:
-            log_probs = next(scored).log_probs[: options.max_length]  # who stopped there wrote no end of sentence
+            log_probs = next(scored).log_probs[: options.max_length]  # a hypothesis cut there has no end of sentence
             return float(sum(log_probs)) / len(log_probs) ** options.length_penalty
 
         return [
@@ -94,19 +92,19 @@ class CTranslate2Predictor(Predictor):
     def _translation(
         self, source: Source, result: ctranslate2.TranslationResult, log_probs: Sequence[float], options: Options
     ) -> Translation:
-        found = result.hypotheses  # made from C++ anew each time it is asked for
+        found = result.hypotheses  # each access converts them from C++ again
         hypotheses = tuple(
             Hypothesis(
-                self._texts.line(tokens),
+                self._tokenization.decode(tokens),
                 score,
                 len(tokens),
-                self._texts.links(source, tokens, result.attention[rank]) if options.return_alignment else (),
+                self._tokenization.align(source, tokens, result.attention[rank]) if options.return_alignment else (),
                 # the end of the sentence has a score of its own, and no piece
                 tuple(zip(tokens, log_probs, strict=False)) if rank == 0 else (),
             )
             for rank, (tokens, score) in enumerate(zip(found, result.scores, strict=True))
         )
-        return Translation(hypotheses, self._texts.warning(source, len(found[0]), options))
+        return Translation(hypotheses, self._tokenization.find_warning(source, len(found[0]), options))
 
     def close(self) -> None:
         self._translator.unload_model()

@@ -1,7 +1,8 @@
-"""From texts to translations: the protocol that every engine follows, and what goes in and comes out.
+"""What every engine does: the protocol `Predictor`, and the types that go in and come out.
 
-Kept apart in two steps, because batches are made between them: `prepare` cleans and tokenises each text
-(the same for every engine, see `serve.engine.tokenization`), `decode` translates sentences that share their options.
+Translating has two steps, because batches are made between them: `prepare` cleans and tokenises each text (the same
+for every engine, see `serve.engine.tokenization`), `decode` translates sentences that share their options.
+An engine knows nothing of HTTP, of a request's parameters and of masked spans.
 """
 
 from __future__ import annotations
@@ -11,17 +12,42 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from container.artifact import Calibration, Decoding
-from container.errors import UserError
 from serve.engine.alignment import Links
-from serve.web.parameters import Options, Parameters, shown
 
 WARM_UP = "Hello."
 LONGEST_PIECE = 16  # characters; SentencePiece's own default
 
 
 @dataclass(frozen=True)
+class Options:
+    """How the engine is to decode; sentences with an equal `search` may share a batch.
+
+    alternatives: hypotheses that differ from the first token behind the prefix on, in the place of a beam's best.
+    """
+
+    beam_size: int
+    num_hypotheses: int
+    length_penalty: float
+    max_length: int
+    prefix: str = ""
+    return_alignment: bool = False
+    return_token_scores: bool = False
+    alternatives: bool = False
+
+    @property
+    def search(self) -> Options:
+        """What the search depends on. It does not depend on how many hypotheses are wanted, where more cost nothing."""
+        return self if self.alternatives or self.return_alignment else replace(self, num_hypotheses=1)
+
+
+def default_options(decoding: Decoding) -> Options:
+    """The model's own decoding options, for one hypothesis."""
+    return Options(decoding.beam_size, 1, decoding.length_penalty, decoding.max_target_length)
+
+
+@dataclass(frozen=True)
 class Source:
-    """One text ready for the engine: S tokens, the language tag first; none when the text is empty."""
+    """One text ready for the engine: S tokens, the language tag first; no tokens where the text is empty."""
 
     tokens: tuple[str, ...]
     warning: str | None = None
@@ -32,6 +58,7 @@ class Hypothesis:
     """One translation; score = sum of log-probabilities / length ** length_penalty, as in CTranslate2.
 
     tokens: its length. alignment and token_scores (piece, log-probability): empty unless asked for.
+    confidence: only where it is asked for and the model has a calibration.
     """
 
     text: str
@@ -39,7 +66,7 @@ class Hypothesis:
     tokens: int = 0
     alignment: Links = ()
     token_scores: tuple[tuple[str, float], ...] = ()
-    confidence: float | None = None  # where it is asked for, of a model that has a calibration
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -53,68 +80,59 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Translation:
-    """What became of one text: hypotheses, best first, and a warning where the text is doubtful."""
+    """The translation of one text: hypotheses, best first, and a warning where the text is doubtful."""
 
     hypotheses: tuple[Hypothesis, ...]
     warning: str | None = None
     alternatives: tuple[Alternative, ...] = ()
 
-    def best(self, hypotheses: int) -> Translation:
-        """With at most so many hypotheses."""
-        return self if len(self.hypotheses) <= hypotheses else replace(self, hypotheses=self.hypotheses[:hypotheses])
+    def best(self, count: int) -> Translation:
+        """The same translation with at most `count` hypotheses."""
+        return self if len(self.hypotheses) <= count else replace(self, hypotheses=self.hypotheses[:count])
 
 
-EMPTY = Translation((Hypothesis("", 0.0, confidence=1.0),))  # an empty text stays empty, and surely so: log 1 = 0
+EMPTY = Translation((Hypothesis("", 0.0, confidence=1.0),))  # of an empty text; confidence 1, for log 1 is 0
 
 
 @dataclass(frozen=True)
 class TextRules:
-    """What must be known of one direction of a model to cut texts for it.
+    """What must be known of one direction of a model to cut texts for it and to ask the engine for translations.
 
-    prefixes: non-breaking ones of the source language. placeholders: symbols that it carries over.
-    room: tokens of a sentence. sizes: counts the tokens of each of some texts. calibration: what its scores are worth.
+    prefixes: non-breaking prefixes of the source language. placeholders: symbols that the model carries over.
+    max_tokens: of one sentence. count_tokens: counts the tokens of each of some texts.
+    decoding: the model's defaults. calibration: how its scores become a confidence.
     """
 
     prefixes: tuple[str, ...] = ()
     placeholders: tuple[str, ...] = ()
-    room: int = 256
-    sizes: Callable[[Sequence[str]], list[int]] = lambda texts: [len(text.split()) for text in texts]
+    max_tokens: int = 256
+    count_tokens: Callable[[Sequence[str]], list[int]] = lambda texts: [len(text.split()) for text in texts]
     decoding: Decoding = field(default_factory=Decoding)
     calibration: Calibration | None = None
     source_lang: str = ""
     target_lang: str = ""
 
-    def has_room(self, sentence: str) -> bool:
-        """Whether a sentence has room for sure, without counting: an ASCII character is one token at most."""
-        return len(sentence) < self.room and sentence.isascii()  # and the space before the first word is one more
+    def surely_fits(self, sentence: str) -> bool:
+        """Whether a sentence certainly has at most `max_tokens`, without counting.
+
+        An ASCII character is at most one token, and the space before the first word is one more.
+        """
+        return len(sentence) < self.max_tokens and sentence.isascii()
 
     @property
-    def longest(self) -> int:
-        """Characters after which a single word has surely more tokens than there is room."""
-        return self.room * LONGEST_PIECE + 1
-
-
-def rules_for(rules: Sequence[TextRules], target_lang: str | None) -> TextRules:
-    """Those of the direction that writes `target_lang`, by default the first; `UserError` where there is none."""
-    for each in rules:
-        if target_lang in (None, each.target_lang):
-            return each
-    ways = " and ".join(f"from {each.source_lang} to {each.target_lang}" for each in rules)
-    wanted = " or ".join(repr(each.target_lang) for each in rules)
-    raise UserError(
-        f"`target_lang` is {shown(target_lang)} but this model translates {ways}: ask for {wanted}, or leave it out."
-    )
+    def max_characters(self) -> int:
+        """A single word with so many characters certainly has more than `max_tokens` tokens."""
+        return self.max_tokens * LONGEST_PIECE + 1
 
 
 class Predictor(Protocol):
     """An engine with its model. Safe to call from several threads at once.
 
-    rules: of each of its directions, the default one first. threads: batches that it decodes side by side.
-    ahead: batches that it queues itself, beyond them, so that it has work while Python is still at the words of its
-    last batch.
+    rules: of each of the model's directions, the default direction first. threads: batches that it decodes side by
+    side. ahead: further batches that the engine queues itself, so that it has work while Python still makes the words
+    of its last batch.
     """
 
-    decoding: Decoding
     rules: tuple[TextRules, ...]
     threads: int
     ahead: int = 0
@@ -122,17 +140,23 @@ class Predictor(Protocol):
     def prepare(self, texts: Sequence[str], target_lang: str | None = None) -> list[Source]:
         """Clean and tokenise sentences, normalised but for placeholders; as many sources as texts, in order.
 
-        target_lang: the language to write, by default that of the model's first direction; raises like `rules_for`.
+        target_lang: the `target_lang` of one of the `rules`; by default that of the first.
         """
 
     def decode(self, sources: Sequence[Source], options: Options) -> list[Translation]:
         """Translate non-empty sources together; as many translations as sources, in order."""
 
     def close(self) -> None:
-        """Give the memory of the weights back; the predictor is of no use afterwards."""
+        """Free the memory of the weights; the predictor cannot be used afterwards."""
 
-    def translate(self, texts: Sequence[str], parameters: Parameters) -> list[Translation]:
-        """`prepare` and `decode` in one, without batching; an empty text stays empty."""
-        sources = self.prepare(texts, parameters.target_lang)
-        decoded = iter(self.decode([s for s in sources if s.tokens], parameters.options(self.decoding)))
+    def translate(
+        self, texts: Sequence[str], options: Options | None = None, target_lang: str | None = None
+    ) -> list[Translation]:
+        """`prepare` and `decode` in one, without batching; an empty text stays empty.
+
+        options: by default the model's own.
+        """
+        sources = self.prepare(texts, target_lang)
+        options = options or default_options(self.rules[0].decoding)
+        decoded = iter(self.decode([source for source in sources if source.tokens], options))
         return [next(decoded) if source.tokens else EMPTY for source in sources]

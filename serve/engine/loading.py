@@ -1,4 +1,4 @@
-"""Which engine translates and where, and how it comes to life."""
+"""Choose the engine and its device, and load the model into it."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ from serve.engine.ctranslate2 import CTranslate2Predictor
 from serve.engine.interface import WARM_UP, Predictor
 from serve.machine import available_cpus
 from serve.settings import Settings, check_engine
-from serve.web.parameters import Parameters
 
 
 def load(folder: Path, settings: Settings | None = None) -> Predictor:
-    """Open, check and load the model in `folder` and decode one sentence to its end: ready when it returns.
+    """Open, check and load the model in `folder`, and decode one sentence: the predictor returned is ready.
 
     `ArtifactError` when the model is not whole or not made for the engine; `PlatformError` when the
     machine lacks the GPU or the package that the settings ask for.
     """
-    predictor = _predictor(folder, settings or Settings())
-    predictor.translate([WARM_UP], Parameters())
+    predictor = _load(folder, settings or Settings())
+    predictor.translate([WARM_UP])
     return predictor
 
 
-def _predictor(folder: Path, settings: Settings) -> Predictor:
+def _load(folder: Path, settings: Settings) -> Predictor:
     if settings.engine == "tensorflow":
         check_engine(settings.engine)
         from serve.engine.tensorflow import TensorFlowPredictor  # imports TensorFlow: seconds, and 300 MB
@@ -40,7 +39,10 @@ def _predictor(folder: Path, settings: Settings) -> Predictor:
 
 
 def choose_device(wanted: str, gpus: int) -> str:
-    """The device for what NMT_DEVICE says ("auto", "cpu" or "cuda") on a machine with so many usable GPUs."""
+    """The device ("cpu" or "cuda") for the value of NMT_DEVICE ("auto", "cpu", "cuda") and the number of usable GPUs.
+
+    `PlatformError` when NMT_DEVICE is "cuda" and there is no usable GPU.
+    """
     if wanted == "cuda" and not gpus:
         raise PlatformError(
             "NMT_DEVICE is cuda but the engine sees no GPU: take an instance type with one and the image for it, "
@@ -50,9 +52,10 @@ def choose_device(wanted: str, gpus: int) -> str:
 
 
 def open_cublas() -> bool:
-    """Whether cuBLAS is here, which CTranslate2 opens by its name at the first matrix product on a GPU.
+    """Whether cuBLAS is installed, which CTranslate2 opens by its name at the first matrix product on a GPU.
 
-    TensorFlow's packages for the GPU keep it where no linker looks; once open, it is found by its name.
+    TensorFlow's packages for the GPU keep it in a folder that the linker does not search. Once the library is open,
+    CTranslate2 finds it by its name.
     """
     for name in ("libcublasLt.so.12", "libcublas.so.12"):
         found = [path for folder in sys.path if (path := Path(folder, "nvidia", "cublas", "lib", name)).is_file()]

@@ -1,63 +1,67 @@
-"""Other words at a place of a translation: what else the model could write there, and where each leads to."""
+"""Other words at a place of a translation: what else the model could write there, and how each would go on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from serve.engine.batching import Batcher, Item
-from serve.engine.interface import Alternative, Hypothesis, Translation
-from serve.text import segmentation as layout
-from serve.text.sentences import Sentence, fill
+from serve.engine.batching import Decoder
+from serve.engine.interface import Alternative, Hypothesis
+from serve.text.masking import unmask
+from serve.text.records import Sentence
+from serve.text.segmentation import join_text
 
-SPARE = 2  # decoded for each alternative wanted: some differ in a later piece only, or lose a protected span
+# Decoded for each alternative wanted: some differ only in a later piece of the word, or lose a protected span.
+SPARE = 2
 
 
 def find_alternatives(
-    gaps: Sequence[str], sentences: Sequence[Sentence], parts: Sequence[Translation], batcher: Batcher, until: float
+    place: int, gaps: Sequence[str], sentences: Sequence[Sentence], best: Sequence[str], decoder: Decoder
 ) -> tuple[Alternative, ...]:
-    """What else could stand at `alternatives_at` of a text whose `sentences`, with `gaps` around, became `parts`.
+    """What else could stand as word `place` of a text whose `sentences`, with `gaps` around, became `best`.
 
     Nothing where the place is no word of a translated sentence, or stands in a protected span.
     """
-    place = _place(gaps, sentences, parts)
-    if place is None:
+    found = _find_word(place, gaps, best)
+    if found is None:
         return ()
-    index, word = place
-    best = [part.hypotheses[0].text for part in parts]
+    index, word = found
     return tuple(
         Alternative(
-            found.text.split()[word],
-            layout.join(gaps, [*best[:index], found.text, *best[index + 1 :]]),
-            found.score,
+            other.text.split()[word],
+            join_text(gaps, [*best[:index], other.text, *best[index + 1 :]]),
+            other.score,
         )
-        for found in _decode(sentences[index], best[index], word, batcher, until)
+        for other in _decode_alternatives(sentences[index], best[index], word, decoder)
     )
 
 
-def _place(gaps: Sequence[str], sentences: Sequence[Sentence], parts: Sequence[Translation]) -> tuple[int, int] | None:
-    """The sentence that holds the word asked for, counted in the whole translation, and its index in that sentence."""
+def _find_word(place: int, gaps: Sequence[str], best: Sequence[str]) -> tuple[int, int] | None:
+    """The sentence that holds a word of the whole translation, and the index of the word in that sentence."""
     start = len(gaps[0].split())
-    for index, (sentence, part, gap) in enumerate(zip(sentences, parts, gaps[1:], strict=True)):
-        at = sentence.item.parameters.alternatives_at
-        count = len(part.hypotheses[0].text.split())
-        if at is not None and start <= at < start + count:
-            return index, at - start
+    for index, (sentence, gap) in enumerate(zip(best, gaps[1:], strict=True)):
+        count = len(sentence.split())
+        if start <= place < start + count:
+            return index, place - start
         start += count + len(gap.split())
     return None
 
 
-def _decode(sentence: Sentence, best: str, word: int, batcher: Batcher, until: float) -> list[Hypothesis]:
+def _decode_alternatives(sentence: Sentence, best: str, word: int, decoder: Decoder) -> list[Hypothesis]:
     """Translations that begin as `best` does up to `word` and go on with another word, the most probable first."""
-    parameters, masked = sentence.item.parameters, sentence.masked
+    mask, wanted = sentence.mask, sentence.parameters.num_alternatives
     words = best.split()
-    opening = masked.hide(" ".join(words[:word]))
-    plain = parameters.model_copy(update={"return_alignment": bool(masked.tags), "return_token_scores": False})
-    item = Item(masked.text, plain, opening, SPARE * parameters.num_alternatives + 1)
+    work = sentence.make_work(
+        prefix=mask.hide_targets(" ".join(words[:word])),
+        alternatives=True,
+        num_hypotheses=SPARE * wanted + 1,
+        return_alignment=bool(mask.tags),
+        return_token_scores=False,
+    )
     others: dict[str, Hypothesis] = {}
-    for each in batcher.translate([item], until, again=True)[0].hypotheses:
-        filled = fill(each, masked)
-        written = filled.text.split()
-        if masked.kept_by(each.text) and written[:word] == words[:word] and len(written) > word:
-            others.setdefault(written[word], filled)
+    for each in decoder.decode([work], again=True)[0].hypotheses:
+        unmasked = unmask(each, mask)
+        written = unmasked.text.split()
+        if mask.has_all_symbols(each.text) and written[:word] == words[:word] and len(written) > word:
+            others.setdefault(written[word], unmasked)
     others.pop(words[word], None)
-    return sorted(others.values(), key=lambda each: -each.score)[: parameters.num_alternatives]
+    return sorted(others.values(), key=lambda each: -each.score)[:wanted]

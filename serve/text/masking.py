@@ -1,6 +1,6 @@
 """What must not be translated: URLs, addresses, tags and numbers as they stand, glossary terms as they are given.
 
-A tag is taken out and put back by the word alignment (`serve.text.tags`). Each other span is replaced by one of the
+A tag is removed and put back by the word alignment (`serve.text.tags`). Each other span is replaced by one of the
 placeholder symbols that the model learnt to carry over (training makes copies of pairs with them), and put back
 afterwards.
 """
@@ -15,8 +15,10 @@ from functools import lru_cache
 
 from container.text import normalise
 from container.vocabulary import PLACEHOLDERS
+from serve.engine.alignment import widen_links
+from serve.engine.interface import Hypothesis
 from serve.text import tags
-from serve.text.tags import Tag, Woven, weave
+from serve.text.tags import Tag, TaggedText, insert_tags, move_tags, remove_tags
 
 MARK = "\uf001"  # a span that has no symbol yet: private like `tags.MARK`
 
@@ -33,7 +35,7 @@ _DROPPED = dict.fromkeys(map(ord, PLACEHOLDERS))
 
 @dataclass(frozen=True)
 class Span:
-    """One protected span: its symbol, the words it stands for, and those to write instead."""
+    """One protected span: its symbol, the words that it replaces, and the words to write in the translation."""
 
     symbol: str
     source: str
@@ -41,10 +43,10 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Masked:
+class Mask:
     """A sentence without its tags, in which symbols stand for its other protected spans.
 
-    left_out: spans that stand as they are, because the model has no symbols.
+    left_out: spans that stand in the text as they are, because the model has no symbols.
     """
 
     text: str
@@ -53,69 +55,71 @@ class Masked:
     left_out: tuple[str, ...] = ()
 
     @property
-    def whole(self) -> str:
-        """The sentence as it was."""
-        return self.fill_source(self.woven.text if self.tags else self.text)
+    def original(self) -> str:
+        """The sentence before it was masked."""
+        return self.write_sources(self.tagged.text if self.tags else self.text)
 
     @property
-    def woven(self) -> Woven:
+    def tagged(self) -> TaggedText:
         """The sentence with its tags and still with symbols."""
-        return weave(self.text.split(), self.tags)
+        return insert_tags(self.text.split(), self.tags)
 
-    def plain(self) -> Masked:
-        """The same sentence without symbols: for a model that loses them."""
+    def without_symbols(self) -> Mask:
+        """The same sentence without symbols, for a model that loses them."""
         starts = [0]
         for word in self.text.split():
-            starts.append(starts[-1] + len(self.fill_source(word).split()))
+            starts.append(starts[-1] + len(self.write_sources(word).split()))
         moved = tuple(
             replace(tag, word=starts[tag.word + 1] - 1 if tag.side == "after" else starts[tag.word])
             for tag in self.tags
         )
-        return Masked(self.fill_source(self.text), tags=moved)
+        return Mask(self.write_sources(self.text), tags=moved)
 
-    def honoured_by(self, translation: str) -> bool:
+    def has_all_targets(self, translation: str) -> bool:
         """Whether a translation without symbols has what each span must become, as often as it must."""
         wanted = Counter([*(span.target for span in self.spans), *self.left_out])
-        return all(len(_whole(target).findall(translation)) >= count for target, count in wanted.items())
+        return all(len(_whole_words(target).findall(translation)) >= count for target, count in wanted.items())
 
-    def kept_by(self, translation: str) -> bool:
+    def has_all_symbols(self, translation: str) -> bool:
         """Whether the translation has each symbol exactly once, and none as a part of a word."""
         return all(
-            translation.count(span.symbol) == 1 == len(_whole(span.symbol, alone=True).findall(translation))
+            translation.count(span.symbol) == 1 == len(_whole_words(span.symbol, alone=True).findall(translation))
             for span in self.spans
         )
 
-    def fill(self, translation: str) -> str:
-        """The translation with the spans in their places; symbols that the model made up are dropped."""
+    def write_targets(self, translation: str) -> str:
+        """The translation with what each span must become in its place; symbols that the model made up are dropped."""
         for span in self.spans:
             translation = re.sub(rf"(?<=\w)(?={span.symbol})|(?<={span.symbol})(?=\w)", " ", translation)
             translation = translation.replace(span.symbol, span.target)
-        return " ".join(translation.translate(_DROPPED).split())
+        if not translation.isprintable():  # no symbol is printable
+            translation = translation.translate(_DROPPED)
+        return " ".join(translation.split())
 
-    def hide(self, translation: str) -> str:
-        """The part of a filled translation with symbols in the place of spans again, each once, and without tags."""
+    def hide_targets(self, translation: str) -> str:
+        """Undo `write_targets` in a part of a translation: each symbol once, and no tags."""
         for tag in self.tags:
             translation = translation.replace(tag.text, "", 1)
         for span in self.spans:
-            translation = _whole(span.target).sub(span.symbol, translation, count=1)
+            translation = _whole_words(span.target).sub(span.symbol, translation, count=1)
         return " ".join(translation.split())
 
-    def fill_source(self, text: str) -> str:
-        """A part of the masked text as it was."""
+    def write_sources(self, text: str) -> str:
+        """A part of the masked text as it was before it was masked."""
         for span in self.spans:
             text = text.replace(span.symbol, span.source)
         return text
 
 
-def protect(
+def mask_spans(
     sentence: str,
     symbols: Sequence[str],
     glossary: Mapping[str, str],
-    shorten: Callable[[str], list[str]] = lambda text: [text],
-) -> list[tuple[Masked, str]]:
-    """The parts of a normalised sentence, each with what stands behind it (a space, or nothing inside a word).
+    cut: Callable[[str], list[str]] = lambda text: [text],
+) -> list[tuple[Mask, str]]:
+    """The masked parts of a normalised sentence, each with what stands behind it (a space; nothing inside a word).
 
-    Glossary terms count more than spans, longer more than shorter. `shorten` cuts a text that is too long for the
+    Glossary terms win over other spans, longer terms over shorter ones. `cut` cuts a text that is too long for the
     model; a part has no more spans than there are symbols.
     """
     terms = {normalise(term).casefold(): normalise(target) for term, target in glossary.items()}
@@ -129,21 +133,46 @@ def protect(
         spans.append((found[0], terms.get(found[0].casefold(), found[0])))
         return MARK
 
-    text = _pattern(tuple(sorted(terms, key=len, reverse=True))).sub(mark, sentence)
+    text = _compile_spans(tuple(sorted(terms, key=len, reverse=True))).sub(mark, sentence)
     if not spans and not found_tags:
-        return [(Masked(short), " ") for short in shorten(text)]
-    parts = [piece for short in shorten(text) for piece in _few(short, len(symbols))]
+        return [(Mask(part), " ") for part in cut(text)]
+    parts = [piece for part in cut(text) for piece in _limit_marks(part, len(symbols))]
     left, left_tags = iter(spans), iter(found_tags)
-    masked = []
+    masks = []
     for part, gap in parts:
-        bare, placed = tags.take_out(part, [next(left_tags) for _ in range(part.count(tags.MARK))])
+        bare, placed = remove_tags(part, [next(left_tags) for _ in range(part.count(tags.MARK))])
         own = [next(left) for _ in range(part.count(MARK))]
-        masked.append((_numbered(bare, own, symbols, placed), gap))
-    return masked
+        masks.append((_write_symbols(bare, own, symbols, placed), gap))
+    return masks
 
 
-def _few(text: str, limit: int) -> Iterator[tuple[str, str]]:
-    """`text` in pieces of at most `limit` marks (0 is no limit), cut at a space where there is one."""
+def unmask(hypothesis: Hypothesis, mask: Mask) -> Hypothesis:
+    """The hypothesis with tags and spans in their places; its links, between masked words before, between all words."""
+    if not (mask.tags or mask.spans or hypothesis.alignment or hypothesis.token_scores):
+        text = mask.write_targets(hypothesis.text)
+        return hypothesis if text == hypothesis.text else replace(hypothesis, text=text)
+    words, text, alignment = hypothesis.text.split(), hypothesis.text, hypothesis.alignment
+    if mask.tags:
+        before, after = mask.tagged, insert_tags(words, move_tags(mask.tags, words, alignment))
+        inside = [(i, j) for i, j in alignment if i < len(before.places) and j < len(words)]
+        text, alignment = after.text, tuple((before.places[i], after.places[j]) for i, j in inside)
+    if alignment:
+        source = [len(mask.write_sources(word).split()) for word in mask.tagged.text.split()]
+        target = [len(mask.write_targets(word).split()) for word in text.split()]
+        alignment = widen_links(alignment, source, target)
+    return replace(
+        hypothesis,
+        text=mask.write_targets(text),
+        alignment=alignment,
+        token_scores=tuple((mask.write_targets(token), score) for token, score in hypothesis.token_scores),
+    )
+
+
+def _limit_marks(text: str, limit: int) -> Iterator[tuple[str, str]]:
+    """Pieces of `text` with at most `limit` marks each (0 is no limit), cut at a space where there is one.
+
+    With each piece comes what stands behind it: a space, or nothing inside a word.
+    """
     start = 0
     marks = [found.start() for found in re.finditer(MARK, text)]
     for last, following in zip(marks[limit - 1 :: limit], marks[limit::limit], strict=False) if limit else ():
@@ -154,27 +183,29 @@ def _few(text: str, limit: int) -> Iterator[tuple[str, str]]:
     yield text[start:], " "
 
 
-def _numbered(text: str, spans: Sequence[tuple[str, str]], symbols: Sequence[str], placed: tuple[Tag, ...]) -> Masked:
-    """The text with a symbol for each mark, or without symbols with the spans themselves."""
+def _write_symbols(
+    text: str, spans: Sequence[tuple[str, str]], symbols: Sequence[str], placed: tuple[Tag, ...]
+) -> Mask:
+    """The mask of a text: a symbol for each mark, or without symbols the span itself."""
     left = iter(spans)
     if not symbols:
-        return Masked(
+        return Mask(
             re.sub(MARK, lambda _: next(left)[0], text), tags=placed, left_out=tuple(target for _, target in spans)
         )
     numbered = tuple(Span(symbol, *span) for symbol, span in zip(symbols, spans, strict=False))
     named = iter(numbered)
-    return Masked(re.sub(MARK, lambda _: next(named).symbol, text), numbered, placed)
+    return Mask(re.sub(MARK, lambda _: next(named).symbol, text), numbered, placed)
 
 
 @lru_cache(maxsize=256)
-def _whole(words: str, alone: bool = False) -> re.Pattern[str]:
+def _whole_words(words: str, alone: bool = False) -> re.Pattern[str]:
     """Finds `words` where no letter or digit goes on; `alone`, where none stands beside them."""
     before, after = (r"(?<!\w)" if alone or edge.isalnum() else "" for edge in (words[:1], words[-1:]))
     return re.compile(before + re.escape(words) + (after and r"(?!\w)"))
 
 
 @lru_cache(maxsize=32)
-def _pattern(terms: tuple[str, ...]) -> re.Pattern[str]:
+def _compile_spans(terms: tuple[str, ...]) -> re.Pattern[str]:
     """Finds glossary terms as whole words, in any case, and untouched spans."""
     words = "|".join(re.escape(term) for term in terms if term)
     terms_first = rf"(?<!\w)(?:{words})(?!\w) | " if words else ""

@@ -1,7 +1,7 @@
-"""Tags such as `<b>`: taken out before the engine sees the text, and put back where the words they stood at have gone.
+"""Tags such as `<b>`: taken out before the engine sees the text, and put back at the translations of their words.
 
 A model that never saw a tag makes nonsense around one, and around a symbol in its place. Without tags the sentence is
-an ordinary one, and the word alignment says where each belongs.
+an ordinary one, and the word alignment says where each tag belongs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _END = re.compile(r"[.,;:!?…)\]»”\"']+\Z")
 class Tag:
     """A tag at word `word` of the text without tags: glued before it, glued after it, or by itself in front of it.
 
-    inside: a full stop behind the word, here or in the translation, stands behind the tag.
+    inside: a full stop that follows the word, here or in the translation, follows the tag.
     """
 
     text: str
@@ -37,15 +37,15 @@ class Tag:
 
 
 @dataclass(frozen=True)
-class Woven:
-    """A text with its tags, and where each word of the text without tags stands in it (words split at white space)."""
+class TaggedText:
+    """A text with its tags, and the index in it of each word of the text without tags (words split at white space)."""
 
     text: str
     places: tuple[int, ...]
 
 
-def take_out(marked: str, tags: Sequence[str]) -> tuple[str, tuple[Tag, ...]]:
-    """The text without its marks, and the tags that they stand for, in order."""
+def remove_tags(marked: str, tags: Sequence[str]) -> tuple[str, tuple[Tag, ...]]:
+    """The text without its marks, and for each mark the tag of `tags` that it stands for, with its place."""
     if not tags:
         return marked, ()
     words: list[str] = []
@@ -67,32 +67,32 @@ def take_out(marked: str, tags: Sequence[str]) -> tuple[str, tuple[Tag, ...]]:
     return " ".join(words), tuple(found)
 
 
-def moved(tags: Sequence[Tag], words: Sequence[str], alignment: Links) -> list[Tag]:
-    """The tags at the target `words` that their source words became."""
-    ends = _ends(tags)
+def move_tags(tags: Sequence[Tag], words: Sequence[str], alignment: Links) -> list[Tag]:
+    """Move the tags from their source words to the target `words` linked to these."""
+    ends = _pair_tags(tags)
     targets: dict[int, list[int]] = {}
     for source, target in alignment:
         if target < len(words):  # the tokenizer may see more words: to it "´" is two
             targets.setdefault(source, []).append(target)
 
-    def within(first: int, last: int) -> list[int]:
+    def targets_of(first: int, last: int) -> list[int]:
         return sorted(target for source in range(first, last + 1) for target in targets.get(source, []))
 
     def first_after(word: int) -> int:
         return min(
-            (found[0] for source in range(word, max(targets, default=-1) + 1) if (found := within(source, source))),
+            (found[0] for source in range(word, max(targets, default=-1) + 1) if (found := targets_of(source, source))),
             default=len(words),
         )
 
     def last_before(word: int) -> int:
-        found = next((found for source in range(word, -1, -1) if (found := within(source, source))), None)
+        found = next((found for source in range(word, -1, -1) if (found := targets_of(source, source))), None)
         return found[-1] if found else -1
 
     placed = []
     for index, tag in enumerate(tags):
         opener, closer = ends.get(index, (index, index))
         last = tags[closer].word - (tags[closer].side != "after")
-        enclosed = within(tags[opener].word, last) if opener != closer else []
+        enclosed = targets_of(tags[opener].word, last) if opener != closer else []
         if tag.closes or tag.side == "after":
             at = enclosed[-1] if enclosed else last_before(tag.word - (tag.side != "after"))
             placed.append(replace(tag, word=at if tag.side == "after" else at + 1))
@@ -101,7 +101,7 @@ def moved(tags: Sequence[Tag], words: Sequence[str], alignment: Links) -> list[T
     return placed
 
 
-def _ends(tags: Sequence[Tag]) -> dict[int, tuple[int, int]]:
+def _pair_tags(tags: Sequence[Tag]) -> dict[int, tuple[int, int]]:
     """For each tag of a pair, the indices of the opening and the closing one."""
     open_, pairs = [], {}
     for index, tag in enumerate(tags):
@@ -114,8 +114,8 @@ def _ends(tags: Sequence[Tag]) -> dict[int, tuple[int, int]]:
     return pairs
 
 
-def weave(words: Sequence[str], tags: Sequence[Tag]) -> Woven:
-    """The words with the tags at their places; a tag beyond the words stands by itself."""
+def insert_tags(words: Sequence[str], tags: Sequence[Tag]) -> TaggedText:
+    """Put the tags at their places among the words; a tag beyond the words stands by itself."""
     count = len(words)
     alone: list[list[str]] = [[] for _ in range(count + 1)]
     before, inside, after = [""] * count, [""] * count, [""] * count
@@ -138,4 +138,4 @@ def weave(words: Sequence[str], tags: Sequence[Tag]) -> Woven:
         places.append(len(out) + len(f"{before[index]}.".split()) - 1)
         out += whole
     out += [text for tag in alone[count] for text in tag.split()]
-    return Woven(" ".join(out), tuple(places))
+    return TaggedText(" ".join(out), tuple(places))

@@ -22,9 +22,9 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header, parse_options_header
 
 from container.errors import NmtError, NotAcceptable, PayloadTooLarge, UnsupportedMediaType, UserError, error_body
-from serve.engine.batching import Item
 from serve.engine.interface import Hypothesis, Translation
-from serve.web.parameters import Parameters, check_names, kind_of_json, read_parameters
+from serve.text.parameters import Parameters, check_names, kind_of_json, read_parameters
+from serve.text.records import Record
 
 JSON, JSON_LINES, TEXT, CSV = "application/json", "application/jsonlines", "text/plain", "text/csv"
 ALIASES = {
@@ -43,7 +43,7 @@ Shape = Literal["instances", "inputs"]
 class Request:
     """A parsed body: the items in order, the JSON shape to answer in, whether its last line was ended."""
 
-    items: tuple[Item, ...]
+    items: tuple[Record, ...]
     shape: Shape = "instances"
     ends_line: bool = True
 
@@ -127,7 +127,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _plain(text: str, record_errors: bool) -> Request:
-    items = tuple(Item(line, Parameters()) for line in _lines(text))
+    items = tuple(Record(line, Parameters()) for line in _lines(text))
     return Request(items, ends_line=text.endswith("\n"))
 
 
@@ -136,14 +136,14 @@ def _csv(text: str, record_errors: bool) -> Request:
     items = []
     try:
         for row in rows:
-            items.append(Item(row[0] if row else "", Parameters()))
+            items.append(Record(row[0] if row else "", Parameters()))
     except csv.Error as error:
         raise UserError(f"Line {rows.line_num} of the body is not CSV: {error}.") from None
     return Request(tuple(items), ends_line=text.endswith("\n"))
 
 
 def _json_lines(text: str, record_errors: bool) -> Request:
-    def item(number: int, line: str) -> Item:
+    def item(number: int, line: str) -> Record:
         value = _parse(line, f"Line {number} of the body") if line.strip() else ""
         return _item(value, f"line {number}", Parameters())
 
@@ -151,14 +151,14 @@ def _json_lines(text: str, record_errors: bool) -> Request:
     return Request(tuple(items), ends_line=text.endswith("\n"))
 
 
-def _record(item: Callable[[], Item], record_errors: bool) -> Item:
+def _record(item: Callable[[], Record], record_errors: bool) -> Record:
     """The item, or where errors are wanted in their places one that holds what is wrong with it."""
     try:
         return item()
     except UserError as error:
         if not record_errors:
             raise
-        return Item("", Parameters(), error=error)
+        return Record("", Parameters(), error=error)
 
 
 def _json(text: str, record_errors: bool) -> Request:
@@ -197,24 +197,24 @@ def _no_constant(name: str) -> None:
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
-def _items(value: Any, where: str, shared: Parameters, record_errors: bool) -> tuple[Item, ...]:
+def _items(value: Any, where: str, shared: Parameters, record_errors: bool) -> tuple[Record, ...]:
     if isinstance(value, str):
-        return (Item(value, shared),)
+        return (Record(value, shared),)
     if not isinstance(value, list):
         raise UserError(f"`{where}` is {kind_of_json(value)}: give a text or a list of texts.")
     numbered = ((entry, f"{where}[{index}]", shared) for index, entry in enumerate(value))
     return tuple(_record(partial(_item, *each), record_errors) for each in numbered)
 
 
-def _item(value: Any, where: str, shared: Parameters) -> Item:
+def _item(value: Any, where: str, shared: Parameters) -> Record:
     """One instance: a string, or an object with `text` and its own parameters on top of the shared ones."""
     if isinstance(value, str):
-        return Item(value, shared)
+        return Record(value, shared)
     if not isinstance(value, dict) or not isinstance(value.get("text"), str):
         given = "an object without a string `text`" if isinstance(value, dict) else kind_of_json(value)
         raise UserError(f'`{where}` is {given}: give a string, or an object such as {{"text": "Hello."}}.')
     own = {name: entry for name, entry in value.items() if name != "text"}
-    return Item(value["text"], read_parameters(own, where, shared) if own else shared)
+    return Record(value["text"], read_parameters(own, where, shared) if own else shared)
 
 
 # ---- writing -------------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def write(request: Request, translations: Sequence[Translation], media: str) -> 
     return WRITERS[media](request, translations)
 
 
-def _entry(item: Item, translation: Translation, name: str) -> dict[str, Any]:
+def _entry(item: Record, translation: Translation, name: str) -> dict[str, Any]:
     if item.error:
         return {**error_body(item.error)}
     best = translation.hypotheses[0]
@@ -249,7 +249,7 @@ def _entry(item: Item, translation: Translation, name: str) -> dict[str, Any]:
     return entry
 
 
-def _hypothesis(item: Item, hypothesis: Hypothesis) -> dict[str, Any]:
+def _hypothesis(item: Record, hypothesis: Hypothesis) -> dict[str, Any]:
     entry: dict[str, Any] = {"translation": hypothesis.text, "score": hypothesis.score}
     return {**entry, "confidence": hypothesis.confidence} if item.parameters.return_confidence else entry
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from serve.text.parameters import Parameters
 from serve.web.formats import CSV, JSON, JSON_LINES, TEXT
-from serve.web.parameters import Parameters
 
 OF_THE_MODEL = ("beam_size", "length_penalty", "max_length", "target_lang")  # parameters of which it has its own
 

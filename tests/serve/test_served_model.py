@@ -7,7 +7,6 @@ from pathlib import Path
 
 from container.artifact import open_artifact
 from serve.engine.ctranslate2 import CTranslate2Predictor
-from serve.web.parameters import Parameters
 from tests.serve.server import Server
 
 TEXTS = ["I am tired.", "", "Where is my house?"]
@@ -19,7 +18,7 @@ def test_what_train_wrote_is_served_as_the_engine_translates_it(start: Callable[
     answer = server.invoke({"instances": TEXTS, "parameters": {"return_scores": True}})
     predictor = CTranslate2Predictor(open_artifact(toy_model), threads=1)
     # One by one, because the tiny differences of other batch sizes must not change what is answered.
-    alone = [predictor.translate([text], Parameters())[0].hypotheses[0] for text in TEXTS]
+    alone = [predictor.translate([text])[0].hypotheses[0] for text in TEXTS]
     predictions = answer.json()["predictions"]
     assert [entry["translation"] for entry in predictions] == [best.text for best in alone]
     for entry, best in zip(predictions, alone, strict=True):

@@ -12,40 +12,39 @@ from numpy.typing import ArrayLike
 
 from benchmarks.serving.alignment import AlignedPair, links_of, read_pairs, shares
 from container.artifact import open_artifact
-from serve.engine.alignment import Links, links, widen, word_of_each
-from serve.engine.interface import Source
+from serve.engine.alignment import Links, align_words, index_words, widen_links
+from serve.engine.interface import Options, Source
 from serve.engine.loading import load
-from serve.engine.tokenization import Texts
-from serve.web.parameters import Parameters
+from serve.engine.tokenization import Tokenization
 
 
 def test_pieces_of_a_word() -> None:
-    assert word_of_each(["▁I", "▁se", "e", "▁it", "."]).tolist() == [0, 1, 1, 2, 2]
-    assert word_of_each(["I", "t"]).tolist() == [0, 0]
+    assert index_words(["▁I", "▁se", "e", "▁it", "."]).tolist() == [0, 1, 1, 2, 2]
+    assert index_words(["I", "t"]).tolist() == [0, 0]
 
 
 def test_each_target_word_is_linked_to_its_strongest_source_word() -> None:
     attention = np.array([[0.1, 0.8], [0.5, 0.2]])
-    assert links(["▁a", "▁b"], ["▁x", "▁y"], attention) == ((1, 0), (0, 1))
+    assert align_words(["▁a", "▁b"], ["▁x", "▁y"], attention) == ((1, 0), (0, 1))
 
 
 def test_a_row_that_looked_at_the_end_counts_as_much_as_its_neighbour() -> None:
     # The second piece spends .9 on the end, which is no column: what is left of it clearly says `a`.
     attention = np.array([[0.44, 0.56], [0.095, 0.005]])
-    assert links(["▁a", "▁b"], ["▁x", "y"], attention) == ((0, 0),)
+    assert align_words(["▁a", "▁b"], ["▁x", "y"], attention) == ((0, 0),)
 
 
 def test_the_pieces_of_a_source_word_add_up() -> None:
     attention = np.array([[0.3, 0.3, 0.4]])
-    assert links(["▁a", "a", "▁b"], ["▁x"], attention) == ((0, 0),)
+    assert align_words(["▁a", "a", "▁b"], ["▁x"], attention) == ((0, 0),)
 
 
 def test_nothing_is_aligned_with_nothing() -> None:
-    assert links([], [], np.zeros((0, 0))) == ()
+    assert align_words([], [], np.zeros((0, 0))) == ()
 
 
 def test_a_symbol_stands_for_all_words_of_its_span() -> None:
-    assert widen(((0, 0), (1, 1)), [1, 1], [2, 1]) == ((0, 0), (0, 1), (1, 2))
+    assert widen_links(((0, 0), (1, 1)), [1, 1], [2, 1]) == ((0, 0), (0, 1), (1, 2))
 
 
 def test_the_hand_aligned_pairs_are_50_and_their_links_lie_inside() -> None:
@@ -84,13 +83,13 @@ def test_sentences_that_share_a_batch_keep_their_own_attention(base: Path, monke
     """CTranslate2 4.8 gives the first rows of some sentences of a batch to others: the engine must not let it."""
     seen: list[np.ndarray] = []
 
-    def record(self: Texts, source: Source, tokens: Sequence[str], attention: ArrayLike) -> Links:
+    def record(self: Tokenization, source: Source, tokens: Sequence[str], attention: ArrayLike) -> Links:
         seen.append(np.asarray(attention, dtype=float)[: len(tokens), : len(source.tokens)])
         return ()
 
-    monkeypatch.setattr(Texts, "links", record)
+    monkeypatch.setattr(Tokenization, "align", record)
     predictor = load(base / "model")
-    options = Parameters(return_alignment=True, beam_size=4).options(predictor.decoding)
+    options = Options(beam_size=4, num_hypotheses=1, length_penalty=1, max_length=24, return_alignment=True)
     sources = predictor.prepare(TEXTS)
     predictor.decode(sources, options)
     for source in sources:
@@ -104,7 +103,7 @@ def test_the_trap_is_still_there(base: Path) -> None:
     """Once this fails, CTranslate2 has cured it, and the engine may align sentences in batches."""
     model = open_artifact(base / "model")
     translator = ctranslate2.Translator(str(model.ctranslate2), intra_threads=1)
-    tokens = [list(source.tokens) for source in Texts(model).prepare(TEXTS)]
+    tokens = [list(source.tokens) for source in Tokenization(model).prepare(TEXTS)]
     asked = {"beam_size": 4, "return_attention": True, "max_decoding_length": 24}
     together = translator.translate_batch(tokens, **asked)
     alone = [translator.translate_batch([each], **asked)[0] for each in tokens]

@@ -11,18 +11,17 @@ import pytest
 
 from container.artifact import Decoding
 from container.errors import Overloaded
-from serve.engine.batching import ENOUGH, Batcher, Item
-from serve.engine.interface import WARM_UP, Hypothesis, Source, TextRules, Translation
-from serve.web.parameters import Options, Parameters
+from serve.engine.batching import ENOUGH, Batcher, Work
+from serve.engine.interface import WARM_UP, Hypothesis, Options, Source, TextRules, Translation, default_options
+from serve.text.parameters import Parameters
 
-PLAIN = Parameters()
+PLAIN = default_options(Decoding())
 SECONDS = 60.0
 
 
 class Engine:
     """A `Predictor` that says what it got and waits for leave to go on. A word is a token."""
 
-    decoding = Decoding()
     rules = (TextRules(),)
 
     def __init__(self) -> None:
@@ -44,8 +43,8 @@ class Engine:
         found = options.num_hypotheses
         return [Translation((Hypothesis(f"{text}/{options.beam_size}", 0.0),) * found) for text in texts]
 
-    def translate(self, texts: Sequence[str], parameters: Parameters) -> list[Translation]:
-        return self.decode(self.prepare(texts), parameters.options(self.decoding))
+    def translate(self, texts: Sequence[str]) -> list[Translation]:
+        return self.decode(self.prepare(texts), PLAIN)
 
     def wait_for_batch(self) -> list[str]:
         assert self.started.acquire(timeout=SECONDS)
@@ -63,12 +62,12 @@ class Bench:
         self.batcher = Batcher(self.engine, threads, batch_tokens, max_waiting, ahead=ahead)
         self.clients = ThreadPoolExecutor(32)
 
-    def send(self, *texts: str, parameters: Parameters = PLAIN, again: bool = False) -> Future[list[str]]:
+    def send(self, *texts: str, options: Options = PLAIN, again: bool = False) -> Future[list[str]]:
         """Translate `texts` as one request of its own; returns once its sentences are in the queue."""
         queued = threading.Event()
 
         def request() -> list[str]:
-            answers = self.batcher.translate([Item(text, parameters) for text in texts], again=again)
+            answers = self.batcher.decode([Work(text, options) for text in texts], again=again)
             return [" ".join(each.text for each in answer.hypotheses) for answer in answers]
 
         submit = self.batcher._submit
@@ -123,7 +122,7 @@ def test_a_batch_keeps_to_the_token_budget_but_takes_one_long_sentence(bench: Ca
 def test_different_options_never_share_a_batch(bench: Callable[..., Bench]) -> None:
     line = bench()
     line.send("a")
-    greedy = line.send("b", parameters=Parameters(beam_size=1))
+    greedy = line.send("b", options=replace(PLAIN, beam_size=1))
     beam = line.send("c")
     line.engine.finish(3)
     assert (greedy.result(SECONDS), beam.result(SECONDS)) == (["b/1"], ["c/4"])
@@ -133,7 +132,7 @@ def test_different_options_never_share_a_batch(bench: Callable[..., Bench]) -> N
 def test_scores_wanted_or_not_share_a_batch(bench: Callable[..., Bench]) -> None:
     line = bench()
     line.send("a")
-    line.send("b", parameters=Parameters(return_scores=True))
+    line.send("b", options=Parameters(return_scores=True).options(Decoding()))
     last = line.send("c")
     line.engine.finish(2)
     last.result(SECONDS)
@@ -144,7 +143,7 @@ def test_few_hypotheses_or_many_share_a_batch(bench: Callable[..., Bench]) -> No
     line = bench(batch_tokens=8)
     line.send("a")
     wanted = {"b": 1, "c": 3, "d": 2, "e": 1}
-    asked = [line.send(text, parameters=Parameters(num_hypotheses=number)) for text, number in wanted.items()]
+    asked = [line.send(text, options=replace(PLAIN, num_hypotheses=number)) for text, number in wanted.items()]
     line.engine.finish(2)
     found = [answer for each in asked for answer in each.result(SECONDS)]
     assert found == [" ".join([f"{text}/4"] * number) for text, number in wanted.items()]
@@ -153,7 +152,7 @@ def test_few_hypotheses_or_many_share_a_batch(bench: Callable[..., Bench]) -> No
 
 @pytest.mark.parametrize("costly", ["alternatives", "return_alignment"])
 def test_hypotheses_that_cost_more_have_a_batch_of_their_own(costly: str) -> None:
-    options = replace(PLAIN.options(Decoding()), **{costly: True})
+    options = replace(PLAIN, **{costly: True})
     assert options.search != replace(options, num_hypotheses=2).search
 
 

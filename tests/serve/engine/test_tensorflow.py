@@ -15,10 +15,10 @@ import pytest
 
 from container.artifact import CTRANSLATE2, MANIFEST, SAVED_MODEL, TOKENIZER, open_artifact, publish, staging
 from container.errors import ArtifactError, PlatformError, UserError
-from serve.engine.interface import Hypothesis, Predictor
+from serve.engine.interface import Hypothesis, Predictor, Translation
 from serve.engine.loading import choose_device, load
 from serve.settings import Settings
-from serve.web.parameters import Parameters
+from serve.text.parameters import Parameters
 from tests.serve.server import Server
 
 TENSORFLOW = Settings(engine="tensorflow")
@@ -65,6 +65,11 @@ def engines(model: Path) -> tuple[Predictor, Predictor]:
     return load(model), load(model, TENSORFLOW)
 
 
+def translate(engine: Predictor, parameters: Parameters) -> list[Translation]:
+    """The translations of TEXTS, with what a request may ask for."""
+    return engine.translate(TEXTS, parameters.options(engine.rules[0].decoding), parameters.target_lang)
+
+
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -78,7 +83,7 @@ def engines(model: Path) -> tuple[Predictor, Predictor]:
 )
 def test_both_engines_answer_alike(parameters: Parameters, engines: tuple[Predictor, Predictor]) -> None:
     parameters = parameters.model_copy(update={"max_length": parameters.max_length or 30})
-    first, second = (engine.translate(TEXTS, parameters) for engine in engines)
+    first, second = (translate(engine, parameters) for engine in engines)
     same = sum(_same(a.hypotheses, b.hypotheses) and a.warning == b.warning for a, b in zip(first, second, strict=True))
     assert same >= len(TEXTS) - 1, list(zip(first, second, strict=True))
     assert len({translation.hypotheses[0].text for translation in first}) > 3  # or it would prove little
@@ -92,7 +97,7 @@ def test_both_engines_translate_back_alike(model: Path, tmp_path: Path) -> None:
     (both / MANIFEST).write_text(json.dumps({**manifest, "source_tokens_prefix": ["<2es>"], "reverse": back}))
     first, second = load(both), load(both, TENSORFLOW)
     there, here = (
-        [engine.translate(TEXTS, Parameters(target_lang=language, max_length=30)) for engine in (first, second)]
+        [translate(engine, Parameters(target_lang=language, max_length=30)) for engine in (first, second)]
         for language in ("es", "en")
     )
     for ours, theirs in (there, here):
@@ -101,7 +106,7 @@ def test_both_engines_translate_back_alike(model: Path, tmp_path: Path) -> None:
 
 
 def test_alternatives_are_the_same_words(engines: tuple[Predictor, Predictor]) -> None:
-    options = replace(Parameters(beam_size=2, max_length=20).options(engines[0].decoding), num_hypotheses=3)
+    options = replace(Parameters(beam_size=2, max_length=20).options(engines[0].rules[0].decoding), num_hypotheses=3)
     for prefix in ("", "El"):
         wanted = replace(options, alternatives=True, prefix=prefix)
         first, second = (engine.decode(engine.prepare(["The dog."]), wanted)[0].hypotheses for engine in engines)
@@ -111,7 +116,7 @@ def test_alternatives_are_the_same_words(engines: tuple[Predictor, Predictor]) -
 def test_how_many_hypotheses_are_wanted_changes_none(engines: tuple[Predictor, Predictor]) -> None:
     for engine in engines:
         few, many = (
-            engine.translate(TEXTS, Parameters(beam_size=4, num_hypotheses=number, max_length=30)) for number in (2, 4)
+            translate(engine, Parameters(beam_size=4, num_hypotheses=number, max_length=30)) for number in (2, 4)
         )
         assert {len(each.hypotheses) for each in many} == {4, 1}  # 1 for the empty text
         assert all(_same(a.hypotheses, b.best(2).hypotheses) for a, b in zip(few, many, strict=True))
@@ -132,7 +137,7 @@ def test_the_server_answers_from_it(model: Path, start: Callable[..., Server], e
     server.wait_until_ready()
     answer = server.invoke({"instances": TEXTS, "parameters": {"max_length": 30}})
     assert answer.status_code == 200, answer.text
-    expected = [one.hypotheses[0].text for one in engines[1].translate(TEXTS, Parameters(max_length=30))]
+    expected = [one.hypotheses[0].text for one in translate(engines[1], Parameters(max_length=30))]
     assert [prediction["translation"] for prediction in answer.json()["predictions"]] == expected
     assert server.stop() == 0
 

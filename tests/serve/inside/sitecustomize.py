@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from serve.engine.batching import Batcher
-from serve.engine.interface import Predictor, Source, Translation
-from serve.web.parameters import Options
+from serve.engine.interface import Options, Predictor, Source, Translation
 
 
 def put_a_gate_before_the_engine(gate: str, word: str) -> None:

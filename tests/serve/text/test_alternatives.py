@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from serve.engine.loading import load
-from serve.web.parameters import Parameters
+from serve.text.parameters import Parameters
 from tests.serve.server import Server
 
 TEXT = "I see the dog. Hello!\n- the big red house"
@@ -43,7 +43,7 @@ def test_what_stands_before_the_place_stays_and_the_word_changes(server: Server)
 
 def test_the_score_is_that_of_the_whole_translation(base: Path) -> None:
     predictor = load(base / "model")
-    options = Parameters(length_penalty=0.7, beam_size=1).options(predictor.decoding)
+    options = Parameters(length_penalty=0.7, beam_size=1).options(predictor.rules[0].decoding)
     sources = predictor.prepare(["the dog", "I see the big red house."])
     best = predictor.decode(sources, options)
     parted = predictor.decode(sources, replace(options, alternatives=True, num_hypotheses=3))

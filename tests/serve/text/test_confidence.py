@@ -11,12 +11,13 @@ import pytest
 
 from container.artifact import Calibration, Decoding
 from container.errors import UserError
-from serve.engine.batching import Batcher, Item
+from serve.engine.batching import Batcher, Decoder
 from serve.engine.interface import Translation
 from serve.engine.loading import load
 from serve.engine.tokenization import UNLIKE
-from serve.text.documents import stream, translate
-from serve.web.parameters import Parameters
+from serve.text.parameters import Parameters
+from serve.text.pipeline import stream, translate
+from serve.text.records import Record
 from tests.serve.server import Server
 from tests.serve.tiny_model import write_tiny_model
 
@@ -37,7 +38,8 @@ def ask(calibrated: Path) -> Iterator[Ask]:
     batcher = Batcher(predictor, 1, 256, 100)
 
     def answer(text: str, **parameters: Any) -> Translation:
-        return translate([Item(text, Parameters(return_confidence=True, **parameters))], batcher)[0]
+        record = Record(text, Parameters(return_confidence=True, **parameters))
+        return translate([record], predictor.rules, Decoder(batcher))[0]
 
     yield answer
     batcher.close()
@@ -75,7 +77,7 @@ def test_a_model_without_calibration_says_so(server: Server, base: Path) -> None
     predictor = load(base / "model")
     batcher = Batcher(predictor, 1, 256, 100)
     with pytest.raises(UserError, match="no calibration"):
-        next(stream([Item("the dog", Parameters(return_confidence=True))], batcher))
+        next(stream([Record("the dog", Parameters(return_confidence=True))], predictor.rules, batcher))
     batcher.close()
 
 

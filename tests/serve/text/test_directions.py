@@ -11,12 +11,10 @@ from typing import Any
 import pytest
 
 from container.artifact import Calibration, open_artifact
-from serve.engine.batching import Batcher, Item
-from serve.engine.interface import Predictor
-from serve.engine.loading import load
-from serve.engine.tokenization import UNLIKE, Texts
-from serve.text import documents
-from serve.web.parameters import Parameters
+from serve.engine.tokenization import UNLIKE, Tokenization
+from serve.text.parameters import Parameters
+from serve.text.pipeline import segment
+from serve.text.records import Record, find_rules
 from tests.serve.server import Server, start_server
 
 TEXT = "I see the big red dog."
@@ -32,18 +30,6 @@ def both(both_ways: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     running.stop()
 
 
-@pytest.fixture(scope="module")
-def predictor(both_ways: Path) -> Predictor:
-    return load(both_ways / "model")
-
-
-@pytest.fixture
-def batcher(predictor: Predictor) -> Iterator[Batcher]:
-    made = Batcher(predictor, threads=1, batch_tokens=256, max_waiting=100)
-    yield made
-    made.close()
-
-
 def translations(server: Server, instances: list[Any], **parameters: Any) -> list[str]:
     answer = server.invoke({"instances": instances, "parameters": parameters})
     assert answer.status_code == 200, answer.text
@@ -51,11 +37,11 @@ def translations(server: Server, instances: list[Any], **parameters: Any) -> lis
 
 
 def test_the_first_token_says_which_language_to_write(both_ways: Path) -> None:
-    texts = Texts(open_artifact(both_ways / "model"))
-    plain, spanish, english = (texts.prepare([TEXT], language)[0].tokens for language in (None, "es", "en"))
+    tokenization = Tokenization(open_artifact(both_ways / "model"))
+    plain, spanish, english = (tokenization.prepare([TEXT], language)[0].tokens for language in (None, "es", "en"))
     assert plain == spanish == ("<2es>", *english[1:])
     assert english[0] == "<2en>"
-    assert "<2en>" in [texts.tokenizer.id_to_piece(index) for index in range(10)]  # one token of the vocabulary
+    assert "<2en>" in [tokenization.tokenizer.id_to_piece(index) for index in range(10)]  # one token of the vocabulary
 
 
 def test_the_language_asked_for_is_written(both: Server) -> None:
@@ -100,13 +86,14 @@ def test_alternatives_spans_and_alignment_are_of_the_direction(both: Server) -> 
     assert english["alternatives"] != spanish["alternatives"]
 
 
-def test_sentences_end_by_the_rules_of_the_language_read(batcher: Batcher) -> None:
+def test_sentences_end_by_the_rules_of_the_language_read(both_ways: Path) -> None:
     """`Srta.` is an abbreviation in Spanish, `Mrs.` one in English."""
+    rules = Tokenization(open_artifact(both_ways / "model")).rules
     text = "Srta. Dog. Mrs. Dog."
 
     def sentences(**parameters: Any) -> list[str]:
-        item = Item(text, Parameters(**parameters))
-        return [sentence.item.text for sentence in documents.cut(item, batcher.rules_of(item)).sentences]
+        record = Record(text, Parameters(**parameters))
+        return [sentence.text for sentence in segment(record, find_rules(record, rules)).sentences]
 
     assert sentences() == sentences(target_lang="es") == ["Srta.", "Dog.", "Mrs. Dog."]
     assert sentences(target_lang="en") == ["Srta. Dog.", "Mrs.", "Dog."]
@@ -127,8 +114,8 @@ def test_a_text_is_unlike_the_language_of_its_direction(both_ways: Path) -> None
     assert model.manifest.reverse is not None
     nothing_is_like = Calibration(good_chrf=60, intercept=0, slope=1, sentences=100, characters_a_token=100)
     back = model.manifest.reverse.model_copy(update={"calibration": nothing_is_like})
-    texts = Texts(replace(model, manifest=model.manifest.model_copy(update={"reverse": back})))
-    spanish, english = (texts.prepare([TEXT], language)[0].warning for language in ("es", "en"))
+    tokenization = Tokenization(replace(model, manifest=model.manifest.model_copy(update={"reverse": back})))
+    spanish, english = (tokenization.prepare([TEXT], language)[0].warning for language in ("es", "en"))
     assert (spanish, english) == (None, UNLIKE)
 
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from container.vocabulary import PLACEHOLDERS
-from serve.text.masking import Masked, protect
+from serve.text.masking import Mask, mask_spans
 
 
-def mask(sentence: str, symbols: Sequence[str], glossary: Mapping[str, str]) -> Masked:
-    ((masked, _),) = protect(sentence, symbols, glossary)
-    return masked
+def mask_one(sentence: str, symbols: Sequence[str], glossary: Mapping[str, str]) -> Mask:
+    ((mask, _),) = mask_spans(sentence, symbols, glossary)
+    return mask
 
 
 @pytest.mark.parametrize(
@@ -31,62 +31,62 @@ def mask(sentence: str, symbols: Sequence[str], glossary: Mapping[str, str]) -> 
     ],
 )
 def test_untouched_spans(sentence: str, spans: list[str]) -> None:
-    masked = mask(sentence, PLACEHOLDERS, {})
-    assert [span.source for span in masked.spans] == spans
-    assert not any(span in masked.text for span in spans)
-    assert masked.kept_by(masked.text)
-    assert masked.whole == sentence
+    mask = mask_one(sentence, PLACEHOLDERS, {})
+    assert [span.source for span in mask.spans] == spans
+    assert not any(span in mask.text for span in spans)
+    assert mask.has_all_symbols(mask.text)
+    assert mask.original == sentence
 
 
 def test_a_glossary_term_is_a_whole_word_in_any_case_and_the_longest_wins() -> None:
     glossary = {"dog": "can", "hot dog": "perrito caliente", "c++": "C++"}
-    masked = mask("Dog, hot dog, dogs and C++.", PLACEHOLDERS, glossary)
-    assert masked.fill(masked.text) == "can, perrito caliente, dogs and C++."
-    assert masked.fill_source(masked.text) == "Dog, hot dog, dogs and C++."
+    mask = mask_one("Dog, hot dog, dogs and C++.", PLACEHOLDERS, glossary)
+    assert mask.write_targets(mask.text) == "can, perrito caliente, dogs and C++."
+    assert mask.write_sources(mask.text) == "Dog, hot dog, dogs and C++."
 
 
 def test_a_lost_or_doubled_symbol_is_noticed() -> None:
-    masked = mask("I have 25 dogs.", PLACEHOLDERS, {})
-    symbol = masked.spans[0].symbol
-    assert masked.kept_by(f"Tengo {symbol} perros.")
-    assert not masked.kept_by("Tengo perros.")
-    assert not masked.kept_by(f"Tengo {symbol}o perros.")
-    assert masked.fill(f"Tengo{symbol}o perros.") == "Tengo 25 o perros."
-    assert not masked.kept_by(f"Tengo {symbol} {symbol} perros.")
+    mask = mask_one("I have 25 dogs.", PLACEHOLDERS, {})
+    symbol = mask.spans[0].symbol
+    assert mask.has_all_symbols(f"Tengo {symbol} perros.")
+    assert not mask.has_all_symbols("Tengo perros.")
+    assert not mask.has_all_symbols(f"Tengo {symbol}o perros.")
+    assert mask.write_targets(f"Tengo{symbol}o perros.") == "Tengo 25 o perros."
+    assert not mask.has_all_symbols(f"Tengo {symbol} {symbol} perros.")
 
 
 def test_more_spans_than_symbols_make_more_parts() -> None:
-    parts = protect("10 20 a 30", PLACEHOLDERS[:2], {})
-    assert [(masked.whole, gap) for masked, gap in parts] == [("10 20 a", " "), ("30", " ")]
-    parts = protect("x10-20-30, 40-50-60", PLACEHOLDERS[:2], {"x": "equis"})
-    assert "".join(masked.whole + gap for masked, gap in parts).strip() == "x10-20-30, 40-50-60"
+    parts = mask_spans("10 20 a 30", PLACEHOLDERS[:2], {})
+    assert [(mask.original, gap) for mask, gap in parts] == [("10 20 a", " "), ("30", " ")]
+    parts = mask_spans("x10-20-30, 40-50-60", PLACEHOLDERS[:2], {"x": "equis"})
+    assert "".join(mask.original + gap for mask, gap in parts).strip() == "x10-20-30, 40-50-60"
 
 
 def test_a_word_with_more_spans_than_symbols_is_cut_inside() -> None:
-    parts = protect("<".join(["http://a.b", "http://c.d", "http://e.f"]), PLACEHOLDERS[:2], {})
-    assert [(masked.whole, gap) for masked, gap in parts] == [("http://a.b<http://c.d", ""), ("<http://e.f", " ")]
+    parts = mask_spans("<".join(["http://a.b", "http://c.d", "http://e.f"]), PLACEHOLDERS[:2], {})
+    assert [(mask.original, gap) for mask, gap in parts] == [("http://a.b<http://c.d", ""), ("<http://e.f", " ")]
 
 
 def test_what_is_too_long_is_shortened_between_spans() -> None:
-    parts = protect("a hot dog at 10 <b>b</b>", PLACEHOLDERS, {"hot dog": "perrito"}, lambda text: text.split(" "))
-    assert [masked.whole for masked, _ in parts] == ["a", "hot dog", "at", "10", "<b>b</b>"]
+    parts = mask_spans("a hot dog at 10 <b>b</b>", PLACEHOLDERS, {"hot dog": "perrito"}, lambda text: text.split(" "))
+    assert [mask.original for mask, _ in parts] == ["a", "hot dog", "at", "10", "<b>b</b>"]
 
 
 def test_without_symbols_spans_stand_as_they_are() -> None:
-    masked = mask("I have 25 hot dogs", (), {"hot dogs": "perritos"})
-    assert (masked.text, masked.left_out) == ("I have 25 hot dogs", ("25", "perritos"))
+    mask = mask_one("I have 25 hot dogs", (), {"hot dogs": "perritos"})
+    assert (mask.text, mask.left_out) == ("I have 25 hot dogs", ("25", "perritos"))
 
 
 def test_a_translation_without_symbols_may_honour_them() -> None:
-    masked = mask("10 and 10 cats", PLACEHOLDERS, {"cats": "gatos"})
-    assert masked.plain().text == "10 and 10 cats"
-    assert masked.honoured_by("10 y 10 gatos")
-    assert not masked.honoured_by("10 y gatos")
-    assert not masked.honoured_by("10 y 105 gatos")
+    mask = mask_one("10 and 10 cats", PLACEHOLDERS, {"cats": "gatos"})
+    assert mask.without_symbols().text == "10 and 10 cats"
+    assert mask.has_all_targets("10 y 10 gatos")
+    assert not mask.has_all_targets("10 y gatos")
+    assert not mask.has_all_targets("10 y 105 gatos")
 
 
 @pytest.mark.parametrize("part", ["a", "1", "1.", "<a", "a@", "a.", "http://", "-", "1a"])
 def test_no_text_takes_long(part: str) -> None:
     started = time.process_time()
-    mask(part * 100_000, PLACEHOLDERS, {"dog": "can"})
+    mask_one(part * 100_000, PLACEHOLDERS, {"dog": "can"})
     assert time.process_time() - started < 5

@@ -8,15 +8,14 @@ import pytest
 
 from container.vocabulary import PLACEHOLDERS
 from serve.engine.interface import Hypothesis
-from serve.text.masking import protect
-from serve.text.sentences import fill
+from serve.text.masking import mask_spans, unmask
 from tests.serve.server import Server
 
 
 def translated(sentence: str, translation: str, links: str) -> Hypothesis:
-    ((masked, _),) = protect(sentence, PLACEHOLDERS, {})
+    ((mask, _),) = mask_spans(sentence, PLACEHOLDERS, {})
     alignment = tuple((int(link[0]), int(link[2])) for link in links.split())
-    return fill(Hypothesis(translation, -1.0, alignment=alignment), masked)
+    return unmask(Hypothesis(translation, -1.0, alignment=alignment), mask)
 
 
 @pytest.mark.parametrize(
@@ -32,9 +31,9 @@ def translated(sentence: str, translation: str, links: str) -> Hypothesis:
     ],
 )
 def test_what_is_not_translated_is_as_it_was(sentence: str) -> None:
-    ((masked, _),) = protect(sentence, PLACEHOLDERS, {})
-    assert "<" not in masked.text
-    assert masked.whole == sentence
+    ((mask, _),) = mask_spans(sentence, PLACEHOLDERS, {})
+    assert "<" not in mask.text
+    assert mask.original == sentence
 
 
 @pytest.mark.parametrize(

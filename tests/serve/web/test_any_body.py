@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from serve.text.parameters import Parameters
 from serve.web.formats import READERS
-from serve.web.parameters import Parameters
 from tests.serve.server import Server
 
 # For each of the five tests, so that 10,000 bodies are sent in all. Fewer by hand: NMT_TEST_BODIES=100

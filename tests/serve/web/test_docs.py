@@ -14,9 +14,9 @@ from serve.engine.loading import load
 from serve.models import Models
 from serve.service import Service
 from serve.settings import Settings
+from serve.text.parameters import Parameters
 from serve.web.model_routes import create_multi_model_app
 from serve.web.openapi import document, parameters_table
-from serve.web.parameters import Parameters
 from serve.web.routes import create_app
 from tests.serve.server import DEADLINE, Server
 

@@ -13,12 +13,12 @@ import requests
 
 from container.artifact import open_artifact
 from container.errors import Overloaded, PayloadTooLarge
-from serve.engine.batching import Batcher, Item
+from serve.engine.batching import Batcher, Work
 from serve.engine.ctranslate2 import CTranslate2Predictor
+from serve.engine.interface import default_options
 from serve.machine import available_memory, execution_parameters
 from serve.settings import Settings
 from serve.web.formats import unpacked
-from serve.web.parameters import Parameters
 from tests.serve.gate import HELD, Gate
 from tests.serve.server import DEADLINE, Server, wait_for
 
@@ -72,11 +72,12 @@ def test_an_answer_past_the_deadline_is_a_503_and_leaves_the_queue(start: Start,
 
 
 def test_a_deadline_that_has_passed(base: Path) -> None:
-    batcher = Batcher(CTranslate2Predictor(open_artifact(base / "model"), 1), 1, 64, 64)
-    items = [Item("the dog", Parameters())] * 60
+    model = open_artifact(base / "model")
+    batcher = Batcher(CTranslate2Predictor(model, 1), 1, 64, 64)
+    works = [Work("the dog", default_options(model.manifest.decoding))] * 60
     with pytest.raises(Overloaded):
-        batcher.translate(items, until=0.0)
-    assert len(batcher.translate(items, until=math.inf)) == 60
+        batcher.decode(works, until=0.0)
+    assert len(batcher.decode(works, until=math.inf)) == 60
     batcher.close()
 
 

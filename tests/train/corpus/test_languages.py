@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -13,8 +14,8 @@ import pytest
 from container.artifact import open_artifact
 from container.text import default_prefixes
 from data.sample import read_part
+from serve.engine.interface import default_options
 from serve.engine.loading import load
-from serve.web.parameters import Parameters
 from tests.conftest import TOY, Job
 from train.job.describe import METRICS
 
@@ -102,9 +103,9 @@ def test_one_model_translates_in_both_directions(both: tuple[Job, str]) -> None:
     assert min(there.scores["bleu"].value, back.scores["bleu"].value) > 90
 
     predictor = load(job.paths.model)
-    text, greedy = " ".join(WORDS[10:14]), {"beam_size": 1}
+    text, greedy = " ".join(WORDS[10:14]), replace(default_options(manifest.decoding), beam_size=1)
     written = {
-        language: predictor.translate([text], Parameters(target_lang=language, **greedy))[0].hypotheses[0].text
+        language: predictor.translate([text], greedy, language)[0].hypotheses[0].text
         for language in (None, "qab", "qaa")
     }
     assert written == {None: " ".join(WORDS[11:15]), "qab": " ".join(WORDS[11:15]), "qaa": " ".join(WORDS[9:13])}

@@ -1,4 +1,4 @@
-"""Whole texts: order, layout, protected spans. A stand-in engine shows what the model is given."""
+"""Whole texts: order, layout, protected spans, second passes. A stand-in engine shows what the model is given."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 
 from container.artifact import Decoding
 from container.vocabulary import PLACEHOLDERS
-from serve.engine.batching import Batcher, Item
-from serve.engine.interface import Hypothesis, Source, TextRules, Translation
-from serve.text import documents
-from serve.text.documents import NOTHING_LEFT
-from serve.text.masking import protect
-from serve.text.sentences import LOOPS
-from serve.web.parameters import Options, Parameters
+from serve.engine.batching import Batcher, Decoder, Work
+from serve.engine.interface import Hypothesis, Options, Source, TextRules, Translation, default_options
+from serve.text import pipeline
+from serve.text.masking import mask_spans
+from serve.text.parameters import Parameters
+from serve.text.pipeline import segment, translate_sentences
+from serve.text.records import Record
+from serve.text.warnings import NOTHING_LEFT, REPEATS
 from tests.serve.server import Server
 
 PRETRAINED = Path(__file__).parents[3] / "data" / "pretrained" / "model"
@@ -32,8 +33,7 @@ TOKENIZER = sentencepiece.SentencePieceProcessor(model_file=str(PRETRAINED / "to
 class Upper:
     """Writes in capitals, after the prefix; `lose` says which symbols hypothesis n loses."""
 
-    decoding = Decoding(beam_size=2)
-    rules = (TextRules(("Mr",), PLACEHOLDERS, room=6, decoding=decoding),)
+    rules = (TextRules(("Mr",), PLACEHOLDERS, max_tokens=6, decoding=Decoding(beam_size=2)),)
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -56,8 +56,8 @@ class Upper:
         straight = tuple((word, word) for word in range(length))
         return Translation(tuple(Hypothesis(text, -1.0 - n, length, straight) for n, text in enumerate(texts)))
 
-    def translate(self, texts: Sequence[str], parameters: Parameters) -> list[Translation]:
-        return self.decode(self.prepare(texts), parameters.options(self.decoding))
+    def translate(self, texts: Sequence[str]) -> list[Translation]:
+        return self.decode(self.prepare(texts), default_options(self.rules[0].decoding))
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def ask(engine: Upper) -> Iterator[Callable[..., Translation]]:
     batcher = Batcher(engine, 1, 64, 1000)
 
     def translate(text: str, **parameters: Any) -> Translation:
-        return documents.translate([Item(text, Parameters(**parameters))], batcher)[0]
+        return pipeline.translate([Record(text, Parameters(**parameters))], engine.rules, Decoder(batcher))[0]
 
     yield translate
     batcher.close()
@@ -101,17 +101,16 @@ def test_a_document_keeps_its_layout_over_http(server: Server) -> None:
     assert layout(answer) == layout(text)
 
 
-def test_a_sentence_that_has_room_for_sure_is_not_counted() -> None:
+def test_a_sentence_that_surely_fits_is_not_counted() -> None:
     def never(texts: Sequence[str]) -> list[int]:
         raise AssertionError(texts)
 
-    rules = TextRules(room=13, sizes=never)
-    assert [each.masked.text for each in documents.cut(Item("I see a dog.", Parameters()), rules).sentences] == [
-        "I see a dog."
-    ]
+    rules = TextRules(max_tokens=13, count_tokens=never)
+    document = segment(Record("I see a dog.", Parameters()), rules)
+    assert [each.mask.text for each in document.sentences] == ["I see a dog."]
     for counted in ("I see a dogs.", "Él ve."):
         with pytest.raises(AssertionError, match=counted):
-            documents.cut(Item(counted, Parameters()), rules)
+            segment(Record(counted, Parameters()), rules)
 
 
 @given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), max_size=40))
@@ -158,8 +157,8 @@ def test_spans_beyond_the_symbols_are_kept_too(ask: Ask) -> None:
 
 
 def test_symbols_that_the_model_makes_up_are_dropped() -> None:
-    ((masked, _),) = protect("I am 25", PLACEHOLDERS, {})
-    assert masked.fill(f"{PLACEHOLDERS[3]} {masked.text}") == "I am 25"
+    ((mask, _),) = mask_spans("I am 25", PLACEHOLDERS, {})
+    assert mask.write_targets(f"{PLACEHOLDERS[3]} {mask.text}") == "I am 25"
 
 
 def test_a_prefix_opens_the_first_sentence_only(ask: Ask) -> None:
@@ -208,8 +207,8 @@ def test_nothing_left_by_the_tokenizer_is_told(server: Server) -> None:
     assert second["translation"] == "\n<b>"
 
 
-def test_going_in_circles_is_told(ask: Ask) -> None:
-    assert ask("a", prefix="the dog the dog the dog the dog ").warning == LOOPS
+def test_a_repetition_is_told(ask: Ask) -> None:
+    assert ask("a", prefix="the dog the dog the dog the dog ").warning == REPEATS
 
 
 def test_a_text_in_other_letters_is_told(server: Server) -> None:
@@ -259,17 +258,45 @@ def test_no_prefix_breaks_the_engine(server: Server, prefix: str) -> None:
     assert answer.status_code == 200, answer.text
 
 
-@pytest.mark.parametrize(
-    ("parameters", "named"),
-    [
-        ({"glossary": {"": "x"}}, "parameters.glossary"),
-        ({"glossary": {"a": 3}}, "parameters.glossary"),
-        ({"glossary": ["a"]}, "parameters.glossary"),
-        ({"prefix": 3}, "parameters.prefix"),
-        ({"prefix": "x" * 1001}, "parameters.prefix"),
-    ],
-)
-def test_bad_text_parameters(server: Server, parameters: dict[str, Any], named: str) -> None:
-    response = server.invoke({"inputs": "a", "parameters": parameters})
-    assert response.status_code == 400
-    assert named in response.json()["error"]["message"]
+# ---- sentences whose spans get lost go again, before those that have not been there yet ----
+
+
+class Recorder:
+    """In the place of the decoder: an engine that keeps the symbols of the first `kept` passes only."""
+
+    def __init__(self, kept: int) -> None:
+        self.kept = kept
+        self.passes: list[tuple[int, bool]] = []  # sentences, and whether they went before the others
+
+    def decode(self, works: Sequence[Work], again: bool = False) -> list[Translation]:
+        if not works:
+            return []
+        self.passes.append((len(works), again))
+        keeps = len(self.passes) <= self.kept
+        return [Translation((Hypothesis(work.text if keeps else "Nada.", -1.0, 2),)) for work in works]
+
+
+def passes(decoder: Recorder) -> list[str]:
+    texts = ["Call the station now.", "He is here."]
+    parameters = Parameters(glossary={"station": "estación"})
+    rules = TextRules(placeholders=PLACEHOLDERS)
+    sentences = [sentence for text in texts for sentence in segment(Record(text, parameters), rules).sentences]
+    answers = translate_sentences(sentences, decoder)  # type: ignore[arg-type]
+    return [answer.hypotheses[0].text for answer in answers]
+
+
+def test_what_kept_its_spans_goes_once() -> None:
+    decoder = Recorder(kept=1)
+    assert passes(decoder) == ["Call the estación now.", "He is here."]
+    assert decoder.passes == [(2, False)]
+
+
+def test_what_lost_a_span_goes_again_before_the_others() -> None:
+    decoder = Recorder(kept=0)
+    first, second = passes(decoder)
+    assert "estación" in first  # put in by force
+    assert second == "Nada."
+    (whole, *rest) = decoder.passes
+    assert whole == (2, False)
+    assert len(rest) >= 2  # without symbols, and forced
+    assert set(rest) == {(1, True)}

@@ -13,8 +13,8 @@ import pytest
 
 from container.vocabulary import PLACEHOLDERS
 from serve.engine.interface import Hypothesis
-from serve.text.masking import protect
-from serve.text.recovery import mend
+from serve.text.masking import mask_spans
+from serve.text.recovery import insert_symbols
 from tests.serve.server import Server
 
 GLOSSARY = {"dog": "can Grande", "big red house": "caserón", "C++": "C++", "cat": "minino"}
@@ -60,9 +60,9 @@ def test_alignment_stays_within_the_words_when_spans_are_forced(server: Server) 
     ],
 )
 def test_a_symbol_is_mended(translation: str, links: str, expected: str) -> None:
-    ((masked, _),) = protect("see 25 cats.", PLACEHOLDERS, {})
+    ((mask, _),) = mask_spans("see 25 cats.", PLACEHOLDERS, {})
     alignment = tuple((int(link[0]), int(link[2])) for link in links.split())
-    mended = mend(masked, Hypothesis(translation, -1.0, alignment=alignment))
-    assert masked.kept_by(mended.text)
-    assert masked.fill(mended.text).replace(" .", ".") == expected
+    mended = insert_symbols(mask, Hypothesis(translation, -1.0, alignment=alignment))
+    assert mask.has_all_symbols(mended.text)
+    assert mask.write_targets(mended.text).replace(" .", ".") == expected
     assert all(target < len(mended.text.split()) for _, target in mended.alignment)

@@ -1,50 +1,32 @@
-"""What a request may ask of the decoder: one schema, for a whole request and for each of its instances."""
+"""What a request may ask of a translation: one schema, for a whole request and for each of its instances."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from container.artifact import Decoding
+from container.artifact import MAX_BEAM_SIZE, Decoding
 from container.errors import UserError
 from container.text import normalise
+from serve.engine.interface import Options
 
-MAX_BEAM = 16
 Term = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-@dataclass(frozen=True)
-class Options:
-    """Decoding options with nothing left open. Sentences with an equal `search` may share a batch."""
-
-    beam_size: int
-    num_hypotheses: int
-    length_penalty: float
-    max_length: int
-    prefix: str = ""
-    return_alignment: bool = False
-    return_token_scores: bool = False
-    alternatives: bool = False  # hypotheses that part at the first token behind the prefix, not those of a beam
-
-    @property
-    def search(self) -> Options:
-        """What the search depends on: not on how many of its hypotheses are wanted, where they cost nothing more."""
-        return self if self.alternatives or self.return_alignment else replace(self, num_hypotheses=1)
-
-
 class Parameters(BaseModel):
-    """The `parameters` of a request; what is None is left to the model's manifest."""
+    """The `parameters` of a request; where a field is None, the model's manifest decides."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     beam_size: int | None = Field(
-        default=None, ge=1, le=MAX_BEAM, description="beams searched; 1 is greedy and fastest"
+        default=None, ge=1, le=MAX_BEAM_SIZE, description="beams searched; 1 is greedy and fastest"
     )
-    num_hypotheses: int = Field(default=1, ge=1, le=MAX_BEAM, description="translations to answer; at most beam_size")
+    num_hypotheses: int = Field(
+        default=1, ge=1, le=MAX_BEAM_SIZE, description="translations to answer; at most beam_size"
+    )
     length_penalty: float | None = Field(
         default=None, ge=0, le=5, description="the score is log-probability / length ** length_penalty"
     )
@@ -63,7 +45,7 @@ class Parameters(BaseModel):
     alternatives_at: int | None = Field(
         default=None, ge=0, le=100_000, description="word of the translation, counted from 0, to answer other words for"
     )
-    num_alternatives: int = Field(default=5, ge=1, le=MAX_BEAM, description="words to answer at `alternatives_at`")
+    num_alternatives: int = Field(default=5, ge=1, le=MAX_BEAM_SIZE, description="words to answer at `alternatives_at`")
     glossary: dict[Term, Annotated[str, Field(max_length=200)]] | None = Field(
         default=None, max_length=1000, description="terms of the source and how each must be translated"
     )
@@ -74,12 +56,12 @@ class Parameters(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _whole(cls, value: Any) -> Any:
-        """4.0 is an integer to JSON Schema, and some clients write integers so."""
+    def _read_whole_number(cls, value: Any) -> Any:
+        """Take 4.0 as 4: to JSON Schema it is an integer, and some clients write integers so."""
         return int(value) if isinstance(value, float) and value.is_integer() else value
 
     def options(self, decoding: Decoding) -> Options:
-        """Fill what was left open from the model's defaults; more hypotheses widen a default beam."""
+        """The decoding options, open fields filled from the model's defaults; more hypotheses widen a default beam."""
         return Options(
             beam_size=self.beam_size or max(decoding.beam_size, self.num_hypotheses),
             num_hypotheses=self.num_hypotheses,
@@ -112,7 +94,7 @@ def read_parameters(given: Any, where: str, base: Parameters | None = None) -> P
 
 
 def check_names(given: Mapping[str, Any], known: Mapping[str, Any], where: str) -> None:
-    """Refuse a key that is not `known`, with the nearest one that is."""
+    """Raise `UserError` for a key that is not `known`; it names the nearest one that is."""
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)

@@ -1,0 +1,209 @@
+"""From the records of a request to their translations, read from top to bottom.
+
+segment              cut each text where its sentences end, and mask the spans that must not be translated
+translate_sentences  decode the sentences, together with those of other requests
+                     unmask: take the hypotheses that have every span
+                     recover: where none has, decode again without symbols, then force the spans
+                     add confidence
+join                 put the sentences of each text together again, with its layout
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from container.artifact import mean_log_probability
+from container.text import normalise
+from serve.engine.batching import Batcher, Decoder
+from serve.engine.interface import EMPTY, Hypothesis, TextRules, Translation
+from serve.text.alternatives import find_alternatives
+from serve.text.masking import Mask, mask_spans, unmask
+from serve.text.records import Record, Sentence, find_rules
+from serve.text.recovery import force_spans
+from serve.text.segmentation import cut_sentence, join_text, split_text
+from serve.text.warnings import NOTHING_LEFT, collect_warnings, join_warnings, list_spans
+
+STREAM_GROUP = 64  # sentences
+
+
+@dataclass(frozen=True)
+class Document:
+    """A record cut into sentences: `join_text(gaps, …)` of their translations has its layout."""
+
+    record: Record
+    gaps: list[str]
+    sentences: list[Sentence]
+
+
+def translate(records: Sequence[Record], rules: Sequence[TextRules], decoder: Decoder) -> list[Translation]:
+    """Translate texts of any length, in order; raises like `find_rules` and `Batcher.decode`."""
+    own_rules = [find_rules(record, rules) for record in records]
+    documents = [segment(*each) for each in zip(records, own_rules, strict=True)]
+    sentences = [sentence for document in documents for sentence in document.sentences]
+    translated = iter(translate_sentences(sentences, decoder))
+    return [join(document, list(islice(translated, len(document.sentences))), decoder) for document in documents]
+
+
+def stream(
+    records: Sequence[Record], rules: Sequence[TextRules], batcher: Batcher, seconds: float = math.inf
+) -> Iterator[Translation]:
+    """The translations of sentence after sentence, in order; each group is decoded when the one before is taken.
+
+    Groups double in size: the first sentence arrives soon, and a long document fills the engine's batches.
+    seconds: the time that one group may take. Raises like `translate`.
+    """
+    own_rules = [find_rules(record, rules) for record in records]
+    sentences = (sentence for each in zip(records, own_rules, strict=True) for sentence in segment(*each).sentences)
+    size = 1
+    while group := list(islice(sentences, size)):
+        yield from translate_sentences(group, Decoder(batcher, time.monotonic() + seconds))
+        size = min(2 * size, STREAM_GROUP)
+
+
+# ---- segment and mask ----------------------------------------------------------------------------------
+
+
+def segment(record: Record, rules: TextRules) -> Document:
+    """Cut a text where its sentences end, and where a sentence is too long for the model, where its clauses end."""
+    parameters = record.parameters
+    outer_gaps, whole = split_text(record.text, rules.prefixes)
+    options = parameters.options(rules.decoding)
+    gaps = outer_gaps[:1]
+    sentences: list[Sentence] = []
+
+    def cut(sentence: str) -> list[str]:
+        if rules.surely_fits(sentence):
+            return [sentence]
+        return cut_sentence(sentence, rules.count_tokens, rules.max_tokens)
+
+    for text, gap in zip(whole, outer_gaps[1:], strict=True):
+        for mask, between in mask_spans(normalise(text), rules.placeholders, parameters.glossary or {}, cut):
+            original = mask.original
+            if len(mask.text) > rules.max_characters:  # a single word without end
+                mask = replace(mask, text=mask.text[: rules.max_characters])
+            sentences.append(Sentence(original, mask, parameters, rules, options))
+            gaps.append(between)
+            if options.prefix:  # it opens the first sentence only
+                options = replace(options, prefix="")
+        gaps[-1] = gap
+    return Document(record, gaps, sentences)
+
+
+# ---- decode, unmask, recover ---------------------------------------------------------------------------
+
+
+def translate_sentences(sentences: Sequence[Sentence], decoder: Decoder) -> list[Translation]:
+    """Translate sentences, in order; each protected span is in its translation, whatever the model does.
+
+    The model may keep the symbols in any hypothesis of its beam, or write what is wanted without symbols; else each
+    span is forced.
+    """
+    answers = decode_sentences(sentences, [sentence.mask for sentence in sentences], decoder)
+    if lost := [index for index, answer in enumerate(answers) if answer is None]:
+        again = [sentences[index] for index in lost]
+        without = [sentence.mask.without_symbols() for sentence in again]
+        for index, answer in zip(lost, decode_sentences(again, without, decoder, again=True), strict=True):
+            answers[index] = answer
+    if lost := [index for index in lost if answers[index] is None]:
+        for index, answer in zip(lost, force_spans([sentences[index] for index in lost], decoder), strict=True):
+            answers[index] = answer
+    return [add_confidence(*each) for each in zip(sentences, (each or EMPTY for each in answers), strict=True)]
+
+
+def decode_sentences(
+    sentences: Sequence[Sentence], masks: Sequence[Mask], decoder: Decoder, again: bool = False
+) -> list[Translation | None]:
+    """Decode sentences as `masks` show them and unmask them; None where no hypothesis has every span."""
+    works = []
+    for sentence, mask in zip(sentences, masks, strict=True):
+        options: dict[str, int] = {}
+        if sentence.mask.spans:  # any hypothesis of the beam may be the one that has them all
+            options["num_hypotheses"] = sentence.options.beam_size
+        if mask.tags:
+            options["return_alignment"] = True
+        works.append(sentence.make_work(mask, **options))
+    decoded = decoder.decode(works, again)
+    return [unmask_translation(*each) for each in zip(sentences, masks, decoded, strict=True)]
+
+
+def unmask_translation(sentence: Sentence, mask: Mask, translation: Translation) -> Translation | None:
+    """The hypotheses that have every span of their sentence, with spans and tags in their places; None without any."""
+    kept = [unmask(each, mask) for each in translation.hypotheses if mask.has_all_symbols(each.text)]
+    if sentence.mask.spans and not mask.spans:  # decoded without symbols: is everything there all the same?
+        kept = [each for each in kept if sentence.mask.has_all_targets(each.text)]
+    if not kept:
+        return None
+    lost = [text for text in mask.left_out if text not in kept[0].text]  # by a model that has no symbols
+    told = f"The model did not carry over {list_spans(lost)}: check the translation." if lost else None
+    warning = collect_warnings(sentence.text, translation.hypotheses[0].text, told, translation.warning)
+    return Translation(tuple(kept[: sentence.options.num_hypotheses]), warning)
+
+
+def add_confidence(sentence: Sentence, translation: Translation) -> Translation:
+    """The translation with a confidence in each hypothesis, where the request asks for it."""
+    calibration = sentence.rules.calibration
+    if calibration is None or translation is EMPTY or not sentence.parameters.return_confidence:
+        return translation
+    hypotheses = []
+    for each in translation.hypotheses:
+        mean = mean_log_probability(each.score, each.tokens, sentence.options.length_penalty)
+        hypotheses.append(replace(each, confidence=calibration.confidence(mean)))
+    return replace(translation, hypotheses=tuple(hypotheses))
+
+
+# ---- join ----------------------------------------------------------------------------------------------
+
+
+def join(document: Document, translations: Sequence[Translation], decoder: Decoder) -> Translation:
+    """The translation of a text from those of its sentences, with its layout, and alternatives where asked for."""
+    whole = join_translations(document, translations)
+    place = document.record.parameters.alternatives_at
+    if place is None:
+        return whole
+    best = [translation.hypotheses[0].text for translation in translations]
+    alternatives = find_alternatives(place, document.gaps, document.sentences, best, decoder)
+    return replace(whole, alternatives=alternatives)
+
+
+def join_translations(document: Document, translations: Sequence[Translation]) -> Translation:
+    """The n-th hypothesis of a text has the n-th hypothesis of each sentence; warnings are gathered."""
+    if not any(_was_decoded(translation.hypotheses[0]) for translation in translations):
+        return replace(EMPTY, warning=NOTHING_LEFT) if document.record.text.strip() else EMPTY
+    if len(translations) == 1 and not any(document.gaps):
+        return translations[0]
+    ranks = range(max(len(translation.hypotheses) for translation in translations))
+    hypotheses = tuple(
+        join_hypotheses(document, [each.hypotheses[min(rank, len(each.hypotheses) - 1)] for each in translations])
+        for rank in ranks
+    )
+    return Translation(hypotheses, join_warnings([translation.warning for translation in translations]))
+
+
+def _was_decoded(hypothesis: Hypothesis) -> bool:
+    """Whether the engine was asked: even a translation without tokens has a score then."""
+    return bool(hypothesis.text or hypothesis.tokens or hypothesis.score)
+
+
+def join_hypotheses(document: Document, parts: Sequence[Hypothesis]) -> Hypothesis:
+    """One hypothesis of a text; its score and confidence are the means of its sentences', weighted by their tokens."""
+    tokens = sum(part.tokens for part in parts)
+    score = sum(part.score * part.tokens for part in parts) / tokens if tokens else 0.0
+    known = [(part.confidence, part.tokens) for part in parts if part.confidence is not None and part.tokens]
+    confidence = sum(each * count for each, count in known) / sum(count for _, count in known) if known else None
+    alignment, read, written = [], len(document.gaps[0].split()), len(document.gaps[0].split())
+    for sentence, part, gap in zip(document.sentences, parts, document.gaps[1:], strict=True):
+        alignment += [(read + source, written + target) for source, target in part.alignment]
+        read += len(sentence.text.split()) + len(gap.split())
+        written += len(part.text.split()) + len(gap.split())
+    return Hypothesis(
+        join_text(document.gaps, [part.text for part in parts]),
+        parts[0].score if len(parts) == 1 else score,
+        tokens,
+        tuple(alignment),
+        tuple(entry for part in parts for entry in part.token_scores),
+        confidence,
+    )
