@@ -144,9 +144,9 @@ BAD_BODIES: list[tuple[Any, str, tuple[str, ...]]] = [
     ({"inputs": "a", "parameters": {"beam_sise": 2}}, "application/json", ("did you mean `beam_size`?",)),
     ({"inputs": "a", "parameters": {"zzz": 2}}, "application/json", ("'zzz'", "known are beam_size")),
     (
-        {"inputs": "a", "parameters": {"beam_size": 17}},
+        {"inputs": "a", "parameters": {"beam_size": 33}},
         "application/json",
-        ("`parameters.beam_size` is 17", "16"),
+        ("`parameters.beam_size` is 33", "32"),
     ),
     (
         {"inputs": "a", "parameters": {"beam_size": "4"}},
