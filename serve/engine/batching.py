@@ -24,7 +24,7 @@ from container.errors import Overloaded
 from serve.engine.interface import EMPTY, WARM_UP, Options, Predictor, Source, Translation
 from serve.metrics import Metrics
 
-ENOUGH = 8  # sentences: a batch that is worth its start beside any other (benchmarks/RESULTS.md)
+ENOUGH = 8  # sentences: a batch that is worth its start beside any other (benchmarks/EXPERIMENTS.md)
 
 
 @dataclass(frozen=True)
