@@ -79,9 +79,6 @@ def drop_dots(text: str, prefixes: Sequence[str] = ()) -> str:
     return " ".join(_TERMINATOR.sub(kept, text).split())
 
 
-clean_dots = drop_dots  # under the name of its hyperparameter
-
-
 def split_sentences(text: str, prefixes: Sequence[str] = ()) -> list[str]:
     """The sentences of `text` in order; joined by a space they give the text with its white space squeezed.
 

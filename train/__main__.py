@@ -60,6 +60,8 @@ def run_job(hp: Hyperparameters, paths: Paths, stop: threading.Event) -> None:
     """Channels -> pairs -> token ids -> trained model -> model directory. `stop` ends training early and cleanly."""
     from train.backends.backend import TITLES, open_backend, with_framework
     from train.corpus.prepare import prepare
+    from train.job.context import JobContext
+    from train.job.progress import Progress
     from train.training.resume import open_start
 
     hp = with_framework(hp)
@@ -68,12 +70,12 @@ def run_job(hp: Hyperparameters, paths: Paths, stop: threading.Event) -> None:
         open_start(hp, paths, hosts) as (start, tokenizer_path, folder),
         tempfile.TemporaryDirectory(prefix="train-") as scratch,
     ):
-        prepared = prepare(hp, paths, tokenizer_path, hosts, say, scratch=Path(scratch), wants_stop=stop.is_set)
+        job = JobContext(hp, paths, hosts, Progress(hp), stop, Path(scratch))
+        prepared = prepare(job, tokenizer_path)
 
         say(f"importing {TITLES[hp.framework or 'tensorflow']}")  # takes seconds: only now, when the input is good
         with quiet_stderr():
             backend = open_backend(hp, hosts.cluster)
-            from train.job.progress import Progress
             from train.job.publish import publish
             from train.training.trainer import fit
 

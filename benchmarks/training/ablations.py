@@ -30,7 +30,7 @@ from benchmarks import ROOT
 from benchmarks.training.inputs import read_parts, write_channels
 from container.artifact import CTRANSLATE2, TOKENIZER
 from container.paths import Paths
-from train.corpus.split import Corpus, sample
+from train.corpus.split import Corpus, sample_rows
 from train.corpus.tokenizer import load_tokenizer
 from train.evaluation.scores import ReferenceSet, make_reference_set, score, translate
 from train.evaluation.statistics import Translations, confidence
@@ -116,7 +116,8 @@ def main() -> None:
         print("\n".join(f"{row.name}: {dict(row.changes)}" for row in ROWS))
         return
     parts = read_parts(given.corpus)
-    parts = replace(parts, train=sample(parts.train, given.pairs, seed=1))
+    chosen = sample_rows(len(parts.train), given.pairs, seed=1)
+    parts = replace(parts, train=[parts.train[row] for row in chosen])
     sentences = make_reference_set(parts.test, TEST_SOURCES)
     results: dict[str, Result] = {}
     for row in ROWS:

@@ -14,6 +14,7 @@ import argparse
 import json
 import multiprocessing
 import tempfile
+import threading
 import time
 from itertools import cycle, islice
 from pathlib import Path
@@ -23,7 +24,9 @@ from container.paths import Paths
 from train.corpus.batches import collate, plan_epoch
 from train.corpus.prepare import prepare
 from train.job.cluster import SINGLE_HOST
+from train.job.context import JobContext
 from train.job.hyperparameters import Hyperparameters
+from train.job.progress import Progress
 from train.job.rendezvous import SingleHost
 
 ENGLISH = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
@@ -88,12 +91,13 @@ def prepare_as_a_job(folder: Path) -> None:
     heard: list[tuple[float, str]] = []
     scratch = folder / "scratch"
     scratch.mkdir()
-    tokenizer = paths.checkpoints / "tokenizer.model"
 
-    def hear(sentence: str) -> None:
-        heard.append((time.monotonic() - began, sentence))
+    class Heard(Progress):
+        def say(self, sentence: str) -> None:
+            heard.append((time.monotonic() - began, sentence))
 
-    prepared = prepare(hp, paths, tokenizer, SingleHost(SINGLE_HOST), hear, scratch=scratch)
+    job = JobContext(hp, paths, SingleHost(SINGLE_HOST), Heard(hp), threading.Event(), scratch)
+    prepared = prepare(job, paths.checkpoints / "tokenizer.model")
     plan = plan_epoch(prepared.train, epoch=0, seed=hp.seed, batch_tokens=hp.batch_tokens)
     collate(prepared.train, plan[0])
     ready = time.monotonic() - began

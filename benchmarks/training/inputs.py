@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.training.task import Task
-from container.text import clean
-from data.sample import read_part
-from train.corpus.batches import encode
-from train.corpus.formats import Pair
-from train.corpus.split import Corpus, clean_pairs, split
+from container.paths import Paths
+from data import sample
+from train.corpus.encoding import encode
+from train.corpus.pairs import Pair
+from train.corpus.prepare import Prefixes, read_corpus
+from train.corpus.split import Corpus
 from train.corpus.tokenizer import load_tokenizer, pieces, train_tokenizer
+from train.corpus.workers import Workers
+from train.job.channels import Channel
+from train.job.cluster import SINGLE_HOST
+from train.job.context import JobContext
 from train.job.hyperparameters import Hyperparameters
+from train.job.progress import Progress
+from train.job.rendezvous import SingleHost
 
 DEV_PAIRS = 200
 
 
 def read_parts(path: Path | None) -> Corpus:
-    """The leak-proof parts of a TSV file of pairs, or of the embedded sample."""
-    hp = Hyperparameters()
-    pairs, _ = clean_pairs(_rows(path), clean, clean)
-    return split(pairs, validation_fraction=hp.validation_fraction, test_fraction=hp.test_fraction)
-
-
-def _rows(path: Path | None) -> Iterable[tuple[str, str]]:
-    if path is None:
-        yield from read_part("train")
-        return
-    for line in path.read_text(encoding="utf-8-sig").splitlines():
-        source, target, *_ = line.split("\t")
-        yield source, target
+    """The leak-proof parts of a file of pairs, or of the embedded sample, as a job makes them."""
+    hp = Hyperparameters(train_file=path.name if path else None)
+    with tempfile.TemporaryDirectory() as name, Workers() as workers:
+        scratch = Path(name)
+        if path is None:
+            sample.write_channels(scratch)
+        training = Channel("training", path.parent if path else scratch / "training")
+        job = JobContext(hp, Paths(scratch), SingleHost(SINGLE_HOST), Progress(hp), threading.Event(), scratch)
+        corpus = read_corpus(job, {"training": training}, Prefixes(), workers)
+        return replace(corpus, train=list(corpus.train))
 
 
 def make_task(parts: Corpus, folder: Path) -> Task:
@@ -60,5 +67,4 @@ def write_channels(data: Path, parts: Corpus) -> None:
     """Write the parts as the channels of a training job into its folder `data`."""
     for name, part in (("training", parts.train), ("validation", parts.validation), ("test", parts.test)):
         (data / name).mkdir(parents=True, exist_ok=True)
-        lines = "".join(f"{pair.source}\t{pair.target}\n" for pair in part)
-        (data / name / "pairs.tsv").write_text(lines, encoding="utf-8")
+        (data / name / "pairs.tsv").write_bytes(b"".join(pair.line for pair in part))

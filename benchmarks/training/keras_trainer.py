@@ -22,7 +22,8 @@ import tensorflow as tf
 from keras import layers
 
 from benchmarks.training.task import Meter, Task
-from train.corpus.batches import Encoded, collate
+from train.corpus.batches import collate
+from train.corpus.encoding import Encoded
 from train.model.transformer import sinusoids
 
 LONGEST = 128

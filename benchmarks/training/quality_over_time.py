@@ -28,7 +28,7 @@ from benchmarks.training.inputs import make_task, read_parts, write_channels, wr
 from benchmarks.training.task import Task
 from container.artifact import CTRANSLATE2, TOKENIZER, read_manifest
 from container.paths import Paths
-from train.corpus.formats import Pair
+from train.corpus.pairs import Pair
 from train.corpus.split import Corpus
 from train.corpus.tokenizer import load_tokenizer
 from train.evaluation.scores import ReferenceSet, make_reference_set, score, translate

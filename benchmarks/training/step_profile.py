@@ -24,7 +24,8 @@ from benchmarks.training.task import Task
 from benchmarks.training.this_trainer import hyperparameters
 from train.backends.tensorflow.backend import make_step
 from train.backends.tensorflow.optimizer import TrainState
-from train.corpus.batches import Encoded, collate
+from train.corpus.batches import collate
+from train.corpus.encoding import Encoded
 from train.model.transformer import Transformer
 from train.training.loop import plan_of
 from train.training.trainer import model_config

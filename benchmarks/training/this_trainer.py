@@ -17,7 +17,8 @@ import numpy as np
 
 from benchmarks.training.task import Meter, Task
 from train.backends.backend import open_backend
-from train.corpus.batches import Cursor, Encoded
+from train.corpus.batches import Cursor
+from train.corpus.encoding import Encoded
 from train.job.cluster import SINGLE_HOST
 from train.job.hyperparameters import Hyperparameters
 from train.training.loop import plan_of, run

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from container.errors import ChannelError
-from container.text import clean, clean_dots, default_prefixes, load_prefixes, normalise, split_sentences
+from container.text import clean, default_prefixes, drop_dots, load_prefixes, normalise, split_sentences
 from container.vocabulary import PLACEHOLDERS, language_tag
 
 ENGLISH = default_prefixes("en")
@@ -75,7 +75,7 @@ def test_composition_happens_after_removal_so_that_twice_is_as_once() -> None:
     ],
 )
 def test_clean_dots_english(text: str, expected: str) -> None:
-    assert clean_dots(text, ENGLISH) == expected
+    assert drop_dots(text, ENGLISH) == expected
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,11 @@ def test_clean_dots_english(text: str, expected: str) -> None:
     ],
 )
 def test_clean_dots_spanish(text: str, expected: str) -> None:
-    assert clean_dots(text, SPANISH) == expected
+    assert drop_dots(text, SPANISH) == expected
 
 
 def test_clean_dots_without_prefixes_keeps_a_dot_before_a_capital() -> None:
-    assert clean_dots("Mr. Hill") == "Mr. Hill"
+    assert drop_dots("Mr. Hill") == "Mr. Hill"
 
 
 def test_clean_leaves_dots_alone_unless_asked() -> None:

@@ -19,15 +19,36 @@ import sentencepiece
 
 from container.paths import Paths
 from data.sample import read_part, write_channels
-from train.corpus.formats import Pair
+from train.corpus.pairs import Pair
 from train.corpus.prepare import Prepared, prepare
 from train.corpus.tokenizer import load_tokenizer, train_tokenizer
 from train.job.cluster import SINGLE_HOST
+from train.job.context import JobContext
 from train.job.hyperparameters import Hyperparameters, parse
-from train.job.rendezvous import SingleHost
+from train.job.progress import Progress
+from train.job.rendezvous import Hosts, SingleHost
 
 if TYPE_CHECKING:
     from train.training.trainer import Fitted
+
+
+class KeptProgress(Progress):
+    """Keeps the sentences of a job in the place of printing them."""
+
+    def __init__(self, hp: Hyperparameters) -> None:
+        super().__init__(hp, io.StringIO())
+        self.said: list[str] = []
+
+    def say(self, sentence: str) -> None:
+        self.said.append(sentence)
+
+
+def make_context(
+    hp: Hyperparameters, paths: Paths, scratch: Path, *, hosts: Hosts | None = None, progress: Progress | None = None
+) -> JobContext:
+    """A job that nobody stops, on one host unless `hosts` are given; `progress` keeps what it says."""
+    hosts, progress = hosts or SingleHost(SINGLE_HOST), progress or KeptProgress(hp)
+    return JobContext(hp, paths, hosts, progress, threading.Event(), scratch)
 
 
 @pytest.fixture(scope="session")
@@ -68,14 +89,13 @@ def prepared(hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> P
     paths = Paths(tmp_path_factory.mktemp("prepared") / "ml")
     write_channels(paths.data)
     tokenizer_path, scratch = paths.checkpoints / "tokenizer.model", tmp_path_factory.mktemp("scratch")
-    return prepare(hp, paths, tokenizer_path, SingleHost(SINGLE_HOST), lambda sentence: None, scratch=scratch)
+    return prepare(make_context(hp, paths, scratch), tokenizer_path)
 
 
 @pytest.fixture(scope="session")
 def fitted(prepared: Prepared, hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     """A model after one epoch. Read it, do not change it."""
     from train.backends.backend import open_backend
-    from train.job.progress import Progress
     from train.training.trainer import fit  # takes seconds, and half of the tests here do without
 
     folder, alone = tmp_path_factory.mktemp("checkpoints"), SingleHost(SINGLE_HOST)

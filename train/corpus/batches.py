@@ -1,55 +1,19 @@
-"""Stage 3. Sentence pairs as token ids, in batches of equal work.
+"""Token ids in batches of equal work.
 
-B sentences a batch, S source and T target tokens a sentence. Batches are counted in tokens and made of
-sentences of nearly equal length: padding the Tatoeba corpus to one length would waste three quarters of
-the arithmetic. An epoch's batches are a pure function of (seed, epoch), so a resumed run sees the same.
+B sentences a batch, S source and T target tokens a sentence. Batches are counted in tokens and made of sentences of
+nearly equal length: padding the Tatoeba corpus to one length would waste three quarters of the arithmetic. An epoch's
+batches are a pure function of (seed, epoch), so a resumed run sees the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from itertools import chain
-from pathlib import Path
 
 import numpy as np
-import sentencepiece
 
 from container.vocabulary import PAD
-from train.corpus.directions import FORWARD, Direction
-from train.corpus.formats import Pair
-from train.corpus.pair_file import PairFile, Span
-from train.corpus.tokenizer import load_tokenizer
-from train.corpus.workers import Workers
-
-PAIRS_A_TASK = 20_000
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Token ids of N pairs, one flat array a side. `source` ends in EOS; `target` has BOS in front and EOS behind.
-
-    Sentence i is `source[source_ends[i-1]:source_ends[i]]`, likewise `target`. The ids are int32 in memory, or of a
-    type that V fits into and mapped from a file.
-    """
-
-    source: np.ndarray
-    source_ends: np.ndarray
-    target: np.ndarray
-    target_ends: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.source_ends)
-
-    @property
-    def source_lengths(self) -> np.ndarray:
-        return np.diff(self.source_ends, prepend=0)
-
-    @property
-    def target_lengths(self) -> np.ndarray:
-        """Tokens the decoder predicts for each pair: the words and EOS, not BOS."""
-        return np.diff(self.target_ends, prepend=0) - 1
+from train.corpus.encoding import Encoded
 
 
 @dataclass(frozen=True)
@@ -73,100 +37,6 @@ class Batch:
     def target_tokens(self) -> int:
         """Predicted tokens, padding not counted."""
         return int(np.count_nonzero(self.target[:, 1:]))
-
-
-def encode(
-    pairs: Sequence[Pair],
-    tokenizer: sentencepiece.SentencePieceProcessor,
-    max_len: int,
-    directions: Sequence[Direction] = (FORWARD,),
-) -> tuple[Encoded, int]:
-    """Tokenise once: all pairs in the first direction, then all in the next.
-
-    Pairs with a side of more than `max_len` tokens, the tag not counted, are left out; returns how many were.
-    """
-    sources: list[list[int]] = []
-    targets: list[list[int]] = []
-    for direction in directions:
-        read, written = _ids(direction.of(pairs), direction.tag, tokenizer, max_len)
-        sources += read
-        targets += written
-    source, source_lengths = _flatten(sources)
-    target, target_lengths = _flatten(targets)
-    encoded = Encoded(source, np.cumsum(source_lengths), target, np.cumsum(target_lengths))
-    return encoded, len(pairs) - len(encoded) // len(directions)
-
-
-def _ids(
-    pairs: Sequence[Pair], tag: Sequence[str], tokenizer: sentencepiece.SentencePieceProcessor, max_len: int
-) -> tuple[list[list[int]], list[list[int]]]:
-    """The ids of each side of the pairs that are not too long, the tag's in front of the source."""
-    sources = tokenizer.encode([pair.source for pair in pairs], add_eos=True)
-    targets = tokenizer.encode([pair.target for pair in pairs], add_bos=True, add_eos=True)
-    kept = [
-        (source, target)
-        for source, target in zip(sources, targets, strict=True)
-        if len(source) - 1 <= max_len and len(target) - 2 <= max_len
-    ]
-    front = [tokenizer.piece_to_id(piece) for piece in tag]
-    return [[*front, *source] if front else source for source, _ in kept], [target for _, target in kept]
-
-
-@dataclass(frozen=True)
-class EncodedSpan:
-    """Token ids of a part of a file, as `Encoded` has them, with lengths instead of ends."""
-
-    source: np.ndarray
-    source_lengths: np.ndarray
-    target: np.ndarray
-    target_lengths: np.ndarray
-    too_long: int
-
-
-def encode_files(
-    files: Sequence[PairFile],
-    tokenizer: Path,
-    max_len: int,
-    workers: Workers,
-    folder: Path,
-    directions: Sequence[Direction] = (FORWARD,),
-) -> tuple[Encoded, int]:
-    """`encode` for pairs on disk: all cores tokenise, and the ids lie in files in `folder`, mapped into memory."""
-    spans = ((span, direction) for direction in directions for file in files for span in file.spans(PAIRS_A_TASK))
-    paths = {side: folder / f"{side}.ids" for side in ("source", "target")}
-    source_lengths, target_lengths, too_long = [], [], 0
-    with paths["source"].open("wb") as source, paths["target"].open("wb") as target:
-        for encoded in workers.map(partial(_encode_span, tokenizer=tokenizer, max_len=max_len), spans):
-            encoded.source.tofile(source)
-            encoded.target.tofile(target)
-            source_lengths.append(encoded.source_lengths)
-            target_lengths.append(encoded.target_lengths)
-            too_long += encoded.too_long
-            ids = encoded.source.dtype
-    maps = {
-        side: np.memmap(path, ids, "r") if path.stat().st_size else np.empty(0, ids) for side, path in paths.items()
-    }
-    ends = [np.cumsum(np.concatenate(lengths), dtype=np.int64) for lengths in (source_lengths, target_lengths)]
-    encoded_files = Encoded(np.asarray(maps["source"]), ends[0], np.asarray(maps["target"]), ends[1])
-    return encoded_files, too_long // len(directions)
-
-
-def _encode_span(task: tuple[Span, Direction], *, tokenizer: Path, max_len: int) -> EncodedSpan:
-    span, direction = task
-    processor = _loaded(tokenizer)
-    ids = np.uint16 if processor.get_piece_size() <= 1 << 16 else np.int32
-    pairs = direction.of(span.pairs())
-    source, target = _ids(pairs, direction.tag, processor, max_len)
-    return EncodedSpan(*_flatten(source, ids), *_flatten(target, ids), len(pairs) - len(source))
-
-
-_loaded = lru_cache(maxsize=1)(load_tokenizer)  # once in each worker
-
-
-def _flatten(sentences: list[list[int]], dtype: type[np.integer] = np.int32) -> tuple[np.ndarray, np.ndarray]:
-    """All sentences in one array, and their lengths (int64)."""
-    lengths = np.array([len(sentence) for sentence in sentences], dtype=np.int64)
-    return np.fromiter(chain.from_iterable(sentences), dtype=dtype, count=int(lengths.sum())), lengths
 
 
 def plan_epoch(

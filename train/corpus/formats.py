@@ -1,4 +1,4 @@
-"""Sentence pairs out of a channel's files, line by line, in whichever of the usual formats they are.
+"""Reads the sentence pairs of a channel's files, line by line, in any of the usual formats.
 
     *.tsv, *.txt       source TAB target; more columns (Tatoeba's attribution) are ignored
     *.csv              the same, comma-separated and quoted
@@ -6,9 +6,9 @@
     text.en, text.es   two parallel files, line by line
 
 A header line of TSV or CSV that names the columns (`source` and `target`, or the two languages) is used.
-Any file may be gzipped (`*.gz`). A fifo, or a file of another name, is what its channel's content type
-says, else what its first line looks like. Text is UTF-8, with or without a byte order mark; lines end at
-`\\n` or `\\r\\n` and nowhere else: characters such as U+2028 belong to the sentence.
+Any file may be gzipped (`*.gz`). The format of a fifo, or of a file with another name, is what the channel's
+content type says, or else what the first line looks like. Text is UTF-8, with or without a byte order mark.
+Lines end at `\\n` or `\\r\\n` and nowhere else: characters such as U+2028 belong to the sentence.
 """
 
 from __future__ import annotations
@@ -21,14 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from container.errors import ChannelError
+from train.corpus.pairs import Pair
 from train.job.channels import PIPE_SECONDS, Channel, binary_lines, files, find_file, sources
-
-
-class Pair(NamedTuple):
-    """A sentence and its translation, as they stand in the file. Either may be empty."""
-
-    source: str
-    target: str
 
 
 class Line(NamedTuple):
@@ -71,8 +65,8 @@ def read_pairs(
         epoch: which fifo to read in Pipe mode.
         patience: how many seconds to wait for that fifo.
 
-    A host that got no part of a sharded channel gets no pair. `ChannelError` names file and line of
-    whatever is malformed, and the file that holds no pair.
+    A host that got no part of a sharded channel gets no pair. `ChannelError` names the file and line that is
+    malformed, or the file that holds no pair.
     """
     languages = Languages(source_lang, target_lang)
     if train_file is not None:
@@ -106,14 +100,14 @@ def _key(path: Path) -> tuple[Path, str]:
 
 
 def _other_half(path: Path, languages: Languages) -> tuple[Path, str] | None:
-    """The key of the file that is parallel to `path`; `None` when `path` is not named after a language."""
+    """The key of the file that is parallel to `path`; `None` when the name of `path` does not end in a language."""
     stem, suffix = _key(path)
     source, target = (f".{language.lower()}" for language in languages)
     return {source: (stem, target), target: (stem, source)}.get(suffix)
 
 
 def _corpora(paths: Sequence[Path], languages: Languages) -> Iterator[tuple[Path, ...]]:
-    """Each file alone, or source and target of two parallel ones; `ChannelError` where one is missing."""
+    """Each file alone, or the two files of a parallel corpus, source first. `ChannelError` where one is missing."""
     by_key = {_key(path): path for path in paths}
     for path in paths:
         key = _other_half(path, languages)

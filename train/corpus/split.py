@@ -1,8 +1,8 @@
-"""Stage 1. From pairs in channels to three leak-proof parts: train, validation, test.
+"""From clean pairs to three leak-proof parts: train, validation, test.
 
-A random split of real corpora leaks: in the Tatoeba English-Spanish file 21 % of randomly chosen test
-sources stand in the training part too, with another translation. So pairs that share a sentence on
-either side are tied into one connected component, and components, not pairs, go to a part.
+A random split of real corpora leaks: in the Tatoeba English-Spanish file 21 % of randomly chosen test sources stand in
+the training part too, with another translation. So pairs that share a sentence on either side are tied into one
+connected component, and components, not pairs, go to a part.
 """
 
 from __future__ import annotations
@@ -10,25 +10,36 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from functools import cached_property
+from pathlib import Path
+
+import numpy as np
 
 from container.errors import ChannelError
-from container.vocabulary import PLACEHOLDERS
-from train.corpus.formats import Pair
-from train.corpus.pair_file import PairFile, line_of
+from train.corpus.cleaning import CleanPairs
+from train.corpus.pairs import Pair, PairFile
+from train.job.hyperparameters import Hyperparameters
 
 CORPUS_VERSION = 2  # of cleaning and split: the same input makes the same parts only under an equal version
-PLACEHOLDER_SHARE = 0.02  # of the training pairs get a copy in which a shared word is a placeholder
+
+
+class Part(IntEnum):
+    """Where a pair goes. TIED: nowhere, for it shares a sentence with a channel that is held out."""
+
+    TRAIN = 0
+    VALIDATION = 1
+    TEST = 2
+    TIED = 3
 
 
 @dataclass(frozen=True)
 class Corpus:
     """The three parts, and what was left out on the way (reason -> number of pairs).
 
-    The training part of a corpus that does not fit into memory stands on disk (`train.corpus.pair_file`).
+    A job's training part is a `PairFile` in its scratch folder.
     """
 
     train: Sequence[Pair]
@@ -42,193 +53,128 @@ class Corpus:
         digest = hashlib.sha256()
         for name, part in (("train", self.train), ("validation", self.validation), ("test", self.test)):
             digest.update(f"#{name} {len(part)}\n".encode())
-            for lines in part.blocks() if isinstance(part, PairFile) else map(line_of, part):
-                digest.update(lines)
+            for line in part.lines() if isinstance(part, PairFile) else (pair.line for pair in part):
+                digest.update(line)
         return digest.hexdigest()
 
 
-def clean_pairs(
-    pairs: Iterable[tuple[str, str]], clean_source: Callable[[str], str], clean_target: Callable[[str], str]
-) -> tuple[list[Pair], dict[str, int]]:
-    """Clean both sides and drop what teaches nothing: pairs with an empty side, and exact repeats."""
-    kept: dict[Pair, None] = {}
-    dropped = {"empty": 0, "repeated": 0}
-    for source, target in pairs:
-        pair = Pair(clean_source(source), clean_target(target))
-        if not pair.source or not pair.target:
-            dropped["empty"] += 1
-        elif pair in kept:
-            dropped["repeated"] += 1
-        else:
-            kept[pair] = None
-    return list(kept), dropped
+def split(training: CleanPairs, held_out: Mapping[Part, CleanPairs], hp: Hyperparameters, folder: Path) -> Corpus:
+    """Split by connected component, so that no sentence stands in two parts. The parts are written into `folder`.
+
+    `held_out` has the validation and the test channel where the job has them. Such a channel is taken as it is, and
+    training pairs that are tied to it are dropped. A part without a channel is cut off from the training pairs.
+    `ChannelError` when nothing is left to train on.
+    """
+    rows = sample_rows(len(training.pairs), hp.nsamples, hp.seed)
+    sources = np.concatenate([*(channel.source_keys for channel in held_out.values()), training.source_keys[rows]])
+    targets = np.concatenate([*(channel.target_keys for channel in held_out.values()), training.target_keys[rows]])
+    component, given = connect(sources, targets), len(sources) - len(rows)
+    wanted = {Part.TEST: hp.test_fraction, Part.VALIDATION: hp.validation_fraction}
+    fractions = {part: fraction for part, fraction in wanted.items() if part not in held_out}
+    part_of = choose_parts(component[given:], sources[given:], fractions, reserved=component[:given])
+    if Part.TRAIN not in part_of:
+        raise ChannelError(
+            f"The training channel has {len(rows)} usable pairs, too few to set a test part aside and still train: "
+            "give more pairs, or channels `validation` and `test` of their own."
+        )
+
+    def cut(part: Part) -> PairFile:
+        kept = np.zeros(len(training.pairs), dtype=bool)
+        kept[rows[part_of == part]] = True
+        return training.pairs.select(kept, folder / f"{part.name.lower()}.pairs")
+
+    held = {part: list(channel.pairs) for part, channel in held_out.items()}
+    if Part.VALIDATION in held and Part.TEST in held:
+        held[Part.VALIDATION] = without_shared(held_out[Part.VALIDATION], held_out[Part.TEST])
+    tied = np.count_nonzero(part_of == Part.TIED) + given - sum(map(len, held.values()))
+    held |= {part: list(cut(part)) for part in fractions}
+    dropped = {**training.dropped, "tied_to_held_out": int(tied)}
+    return Corpus(cut(Part.TRAIN), held[Part.VALIDATION], held[Part.TEST], dropped)
 
 
-def sample(pairs: list[Pair], size: int, seed: int) -> list[Pair]:
-    """`size` pairs chosen at random, in their original order; all of them when `size` is 0 or too large."""
-    chosen = sample_numbers(len(pairs), size, seed)
-    return pairs if len(chosen) == len(pairs) else [pairs[index] for index in chosen]
+def without_shared(pairs: CleanPairs, others: CleanPairs) -> list[Pair]:
+    """The `pairs` that share no sentence with the `others`."""
+    shared = np.isin(pairs.source_keys, others.source_keys) | np.isin(pairs.target_keys, others.target_keys)
+    return [pair for pair, is_shared in zip(pairs.pairs, shared, strict=True) if not is_shared]
 
 
-def sample_numbers(count: int, size: int, seed: int) -> Sequence[int]:
-    """`size` of the numbers below `count`, sorted; all of them when `size` is 0 or too large."""
+def sample_rows(count: int, size: int, seed: int) -> np.ndarray:
+    """`size` of the numbers below `count`, sorted (int64); all of them when `size` is 0 or too large."""
     if size == 0 or size >= count:
-        return range(count)
-    return sorted(random.Random(seed).sample(range(count), size))
+        return np.arange(count)
+    return np.array(sorted(random.Random(seed).sample(range(count), size)), dtype=np.int64)
 
 
-_NO_LETTER_OR_DIGIT = re.compile(r"[\W_]+")  # the complement of str.isalnum, in one pass
+def connect(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The connected component of each of N pairs, given by the keys of their sentences (uint64 [N] each side).
 
-
-def sentence_key(text: str) -> str:
-    """What makes two sentences "the same" for the split: letters and digits, without case."""
-    return _NO_LETTER_OR_DIGIT.sub("", text.casefold()) or text
-
-
-def components(pairs: Sequence[Pair]) -> list[int]:
-    """The connected component of each pair; pairs with an equal sentence on either side share one.
-
-    Union-find over pair numbers. A component's number is that of its first pair.
+    Pairs with an equal key on either side share one; its number is that of its first pair (int32 [N]).
+    Each round, a pair takes the smallest number among its neighbours, its old root takes that number too, and then
+    every pair jumps to its root. Real corpora need a handful of rounds. Source: Zhang, Azad and Hu 2020, "FastSV: a
+    distributed-memory connected component algorithm with fast convergence" (arXiv:1910.05971).
     """
-    parent = list(range(len(pairs)))
-
-    def root(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    first_with: dict[tuple[str, str], int] = {}
-    for index, pair in enumerate(pairs):
-        for side, text in (("source", pair.source), ("target", pair.target)):
-            other = first_with.setdefault((side, sentence_key(text)), index)
-            a, b = root(index), root(other)
-            parent[max(a, b)] = min(a, b)
-    return [root(index) for index in range(len(pairs))]
+    sides = [np.unique(keys, return_inverse=True)[1].astype(np.int32) for keys in (source, target)]
+    root = np.arange(len(source), dtype=np.int32)
+    while True:
+        smallest = root
+        for group in sides:
+            smallest = smallest_in_group(smallest, group)[group]
+        if np.array_equal(smallest, root):
+            return root
+        hooked = root.copy()
+        np.minimum.at(hooked, root, smallest)
+        np.minimum(hooked, smallest, out=hooked)
+        root = _jump(hooked)
 
 
-def split(
-    pairs: list[Pair],
-    *,
-    validation_fraction: float,
-    test_fraction: float,
-    validation: list[Pair] | None = None,
-    test: list[Pair] | None = None,
-) -> Corpus:
-    """Split by connected component, so that no sentence stands in two parts.
+def smallest_in_group(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """The smallest of the `values` (unsigned or int [N]) of each group; `group` numbers them from 0 (int32 [N])."""
+    smallest = np.full(int(group.max(initial=-1)) + 1, np.iinfo(values.dtype).max, dtype=values.dtype)
+    np.minimum.at(smallest, group, values)
+    return smallest
 
-    A part that has a channel of its own is taken as it is; training pairs that are tied to it are
-    dropped. The others are cut off in the order of a hash of the component's smallest sentence: the
-    choice depends on the text alone and hardly moves when the corpus grows.
+
+def _jump(parent: np.ndarray) -> np.ndarray:
+    """Every element's root: parents of parents, until nothing changes."""
+    while not np.array_equal(grandparent := parent[parent], parent):
+        parent = grandparent
+    return parent
+
+
+def choose_parts(
+    component: np.ndarray, source_keys: np.ndarray, fractions: Mapping[Part, float], reserved: np.ndarray
+) -> np.ndarray:
+    """The part of each of N training pairs (int8 [N]), given its component (int32 [N]) and source key (uint64 [N]).
+
+    Components that are `reserved` (int32) are tied. From the others, each part of `fractions` in turn cuts off its
+    share of their pairs. They stand in the order of the smallest hash among their source keys: the choice depends on
+    the text alone and hardly moves when the corpus grows.
     """
-    given_test, given_validation = test or [], validation or []
-    everything = [*given_test, *given_validation, *pairs]
-    component_of = components(everything)
-    part_of: dict[int, str] = {}
-    for index in range(len(given_test) + len(given_validation)):
-        part_of.setdefault(component_of[index], "test" if index < len(given_test) else "validation")
-    reserved = set(part_of)
-
-    members = _members(everything, component_of, but=reserved)
-    ranked = sorted(members, key=lambda component: _rank(members[component]))
-    total = sum(len(group) for group in members.values())
-    for part, wanted in (
-        ("test", 0 if test is not None else math.ceil(test_fraction * total)),
-        ("validation", 0 if validation is not None else math.ceil(validation_fraction * total)),
-    ):
-        sizes = ((component, len(members[component])) for component in ranked if component not in part_of)
-        part_of |= dict.fromkeys(cut_off(sizes, wanted), part)
-
-    parts: dict[str, list[Pair]] = {
-        "train": [],
-        "validation": list(given_validation),
-        "test": list(given_test),
-    }
-    tied = 0
-    offset = len(given_test) + len(given_validation)
-    for component, pair in zip(component_of[offset:], pairs, strict=True):
-        if component in reserved:
-            tied += 1
-        else:
-            parts[part_of.get(component, "train")].append(pair)
-    if test is not None and validation is not None:
-        parts["validation"], crossing = without_shared(parts["validation"], parts["test"])
-        tied += crossing
-    if not parts["train"]:
-        raise too_few(len(pairs))
-    return Corpus(parts["train"], parts["validation"], parts["test"], {"tied_to_held_out": tied})
+    part_of = np.full(max(component.max(initial=-1), reserved.max(initial=-1)) + 1, Part.TRAIN, dtype=np.int8)
+    part_of[reserved] = Part.TIED
+    sizes = np.bincount(component, minlength=len(part_of))
+    sizes[reserved] = 0
+    rank = smallest_in_group(source_keys, component)
+    ranked = np.flatnonzero(sizes)
+    ranked = ranked[np.argsort(rank[ranked], kind="stable")]
+    total = sizes.sum()
+    for part, fraction in fractions.items():
+        left = ranked[part_of[ranked] == Part.TRAIN]
+        part_of[cut_off(left, sizes[left], math.ceil(fraction * total))] = part
+    return part_of[component]
 
 
-def _members(pairs: Sequence[Pair], component_of: Sequence[int], but: Collection[int]) -> dict[int, list[Pair]]:
-    """The pairs of each component, some components left out."""
-    members: dict[int, list[Pair]] = {}
-    for component, pair in zip(component_of, pairs, strict=True):
-        if component not in but:
-            members.setdefault(component, []).append(pair)
-    return members
-
-
-def cut_off(ranked: Iterable[tuple[int, int]], wanted: int) -> Iterator[int]:
-    """The first components of `ranked` (number, pairs) that together hold `wanted` pairs.
+def cut_off(ranked: np.ndarray, sizes: np.ndarray, wanted: int) -> list[int]:
+    """The first of the `ranked` components, of these `sizes` in pairs, that together hold `wanted` pairs.
 
     A component larger than the part itself (thousands of ways to say "Yes.") is passed over: it stays in training.
     """
+    chosen: list[int] = []
     taken = 0
-    for component, size in ranked:
+    for component, size in zip(ranked, sizes, strict=True):
         if taken >= wanted:
-            return
-        if size <= max(1, wanted - taken):
-            taken += size
-            yield component
-
-
-def too_few(pairs: int) -> ChannelError:
-    return ChannelError(
-        f"The training channel has {pairs} usable pairs, too few to set a test part aside and still train: "
-        "give more pairs, or channels `validation` and `test` of their own."
-    )
-
-
-def without_shared(pairs: Sequence[Pair], others: Sequence[Pair]) -> tuple[list[Pair], int]:
-    """`pairs` without those that share a sentence with `others`, and how many these were."""
-    sources = {sentence_key(pair.source) for pair in others}
-    targets = {sentence_key(pair.target) for pair in others}
-    kept = [p for p in pairs if sentence_key(p.source) not in sources and sentence_key(p.target) not in targets]
-    return kept, len(pairs) - len(kept)
-
-
-def _rank(group: Sequence[Pair]) -> bytes:
-    smallest = min(sentence_key(pair.source) for pair in group)
-    return hashlib.blake2b(smallest.encode(), digest_size=8).digest()
-
-
-def with_placeholders(pairs: Sequence[Pair], seed: int) -> list[Pair]:
-    """The pairs, then their `placeholder_copies`."""
-    return [*pairs, *placeholder_copies(pairs, seed)]
-
-
-def placeholder_copies(pairs: Sequence[Pair], seed: int) -> list[Pair]:
-    """Copies of a few of the pairs, in which a word that both sides share is a placeholder symbol.
-
-    This teaches the model to carry a placeholder over unchanged, which is what glossaries and
-    untouched spans (numbers, URLs, tags) stand on at serving.
-    """
-    rng = random.Random(seed)
-    copies: list[Pair] = []
-    limit = math.ceil(PLACEHOLDER_SHARE * len(pairs))
-    for pair in pairs:
-        if len(copies) == limit:
             break
-        if rng.random() >= PLACEHOLDER_SHARE * 4:  # about a quarter of real pairs share a word
-            continue
-        target_words = set(_words(pair.target))
-        shared = [word for word in _words(pair.source) if word in target_words and len(word) > 1]
-        if shared:
-            word, symbol = rng.choice(shared), rng.choice(PLACEHOLDERS)
-            if pair.source.count(word) == pair.target.count(word) == 1:
-                copies.append(Pair(pair.source.replace(word, symbol), pair.target.replace(word, symbol)))
-    return copies
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip(".,;:!?¿¡\"'()«»") for word in text.split()]
+        if size <= max(1, wanted - taken):
+            taken += int(size)
+            chosen.append(component)
+    return chosen

@@ -1,4 +1,4 @@
-"""Stage 2. One joint SentencePiece vocabulary for both languages, trained on the training part only."""
+"""One SentencePiece vocabulary for both languages, trained on the training part only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from container.artifact import write_atomically
 from container.errors import HyperparameterError
 from container.vocabulary import BOS, EOS, PAD, PLACEHOLDERS, UNK, language_tag
 
-TRAINING_SENTENCES = 1_100_000  # a sample of a large corpus, all of one held in memory; this bounds time and memory
+TRAINING_SENTENCES = 1_100_000  # a sample of a large corpus, which bounds time and memory
 THREADS = 4  # fixed, not the machine's: the sums of the EM algorithm depend on it, and so does the vocabulary
 
 
@@ -21,9 +21,10 @@ def train_tokenizer(
 ) -> int:
     """Train a vocabulary of at most `vocab_size` pieces, write it to `path`, return its size V.
 
-    unigram: Kudo 2018 (arXiv:1804.10959); bpe: Sennrich et al. 2016 (arXiv:1508.07909). With byte fallback: no text is
-    ever unknown. Ids 0 to 3 are pad, unk, bos, eos; the language tags are control symbols (never made from text), the
-    placeholders are user-defined symbols (always one piece). A corpus too small for `vocab_size` gets fewer pieces.
+    unigram: Kudo 2018 (arXiv:1804.10959); bpe: Sennrich et al. 2016 (arXiv:1508.07909). Byte fallback makes every text
+    known. Ids 0 to 3 are pad, unk, bos, eos. The language tags are control symbols (text never becomes one), the
+    placeholders are user-defined symbols (each is always one piece). A corpus too small for `vocab_size` gets fewer
+    pieces. `HyperparameterError` when `vocab_size` is too small for the characters of the corpus.
     """
     model = io.BytesIO()
     try:

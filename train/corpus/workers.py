@@ -1,4 +1,4 @@
-"""Processes that share the work on a large corpus: one a core, each result in the order of its task."""
+"""Work on pairs, a block at a time and in order: on a small corpus in this process, on a large one on all cores."""
 
 from __future__ import annotations
 
@@ -9,30 +9,74 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from typing import TypeVar
+from itertools import chain, islice
+from types import TracebackType
+from typing import Self, TypeVar
 
 from container.errors import PlatformError, Stopped
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+BLOCK = 20_000  # pairs a task
+SMALL = 500_000 // BLOCK  # tasks that take this process less time than it takes to start others
 AHEAD = 2  # tasks a worker may have waiting: enough to keep it busy, few enough to hold no corpus
 
 
 class Workers:
-    """A pool that maps lazily: it takes the next task only when a result was taken, so memory stays bounded."""
+    """Maps blocks to results. Used as a context manager, whose end also ends the processes that were started.
 
-    def __init__(self, pool: ProcessPoolExecutor, count: int, wants_stop: Callable[[], bool]) -> None:
-        self._pool, self.count, self._wants_stop = pool, count, wants_stop
+    wants_stop: asked before each result of another process.
+    say: told when the other processes start, for that is when the log of a job should explain itself.
+    small: up to so many tasks are done in this process.
+    """
+
+    def __init__(
+        self,
+        wants_stop: Callable[[], bool] = lambda: False,
+        say: Callable[[str], None] = lambda sentence: None,
+        small: int = SMALL,
+    ) -> None:
+        self._wants_stop, self._say, self._small = wants_stop, say, small
+        self._pool: ProcessPoolExecutor | None = None
+        self._count = len(os.sched_getaffinity(0))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
 
     def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        """`work(task)` of each task, in order. `Stopped` as soon as the job was told to stop."""
+        """`work(task)` of each task, in order; the next task is taken only when a result was, so memory stays bounded.
+
+        `Stopped` when the job was told to stop while other processes work; what this process does alone is soon done.
+        """
+        remaining = iter(tasks)
+        few = list(islice(remaining, self._small + 1))
+        if len(few) <= self._small:
+            yield from map(work, few)
+            return
+        remaining = chain(few, remaining)
+        del few  # the chain lets go of them
+        yield from self._map_in_pool(self._pool or self._start(), work, remaining)
+
+    def _start(self) -> ProcessPoolExecutor:
+        """One process a core. They are spawned: a fork copies locks that threads (TensorFlow's, ours) may hold."""
+        self._say(f"more than {self._small * BLOCK:,} pairs: {self._count} processes prepare them")
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=_leave_signals_to_the_parent)
+        return self._pool
+
+    def _map_in_pool(
+        self, pool: ProcessPoolExecutor, work: Callable[[Task], Result], tasks: Iterator[Task]
+    ) -> Iterator[Result]:
         waiting: deque[Future[Result]] = deque()
         try:
             for task in tasks:
-                waiting.append(self._pool.submit(work, task))
-                if len(waiting) > AHEAD * self.count:
+                waiting.append(pool.submit(work, task))
+                if len(waiting) > AHEAD * self._count:
                     yield self._next(waiting)
             while waiting:
                 yield self._next(waiting)
@@ -46,21 +90,6 @@ class Workers:
         if self._wants_stop():
             raise Stopped("Asked to stop before the corpus was prepared: nothing was trained, no model is written.")
         return waiting.popleft().result()
-
-
-@contextmanager
-def open_workers(wants_stop: Callable[[], bool], count: int | None = None) -> Iterator[Workers]:
-    """So many processes (one a core when not given) for the time of the block.
-
-    They are spawned, not forked: a fork copies locks that threads (TensorFlow's, the rendezvous') may hold.
-    """
-    count = count or len(os.sched_getaffinity(0))
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_leave_signals_to_the_parent)
-    try:
-        yield Workers(pool, count, wants_stop)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _leave_signals_to_the_parent() -> None:

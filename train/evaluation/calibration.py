@@ -1,20 +1,15 @@
-"""Stage 7 as well: what the model's own probability is worth; learnt on the validation part, checked on the test part.
-
-    python -m train.evaluation.calibration MODEL_DIRECTORY CORPUS.tsv
+"""What the model's own probability is worth: learnt on the validation part, checked on the test part.
 
 A translation is *good* when its sentence chrF2 against the closest reference is at least `GOOD_CHRF`. How probable that
 is given the mean log-probability of its tokens is one logistic curve (Platt 1999, "Probabilistic Outputs for Support
-Vector Machines"); `serve` answers it as `confidence`. The command fits and checks an existing model again, on the parts
-into which its own settings split the corpus, and prints Markdown.
+Vector Machines"); `serve` answers it as `confidence`.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import ctranslate2
@@ -22,18 +17,12 @@ import numpy as np
 import sacrebleu
 import sentencepiece
 
-from container.artifact import READABLE, Artifact, Calibration, Decoding, Score, mean_log_probability, open_artifact
-from container.text import clean, default_prefixes
-from train.corpus.directions import directions
-from train.corpus.split import Corpus, clean_pairs, sample, split
-from train.corpus.tokenizer import load_tokenizer
-from train.evaluation.scores import TOKENS_A_BATCH, ReferenceSet, make_reference_set
-from train.job.hyperparameters import Hyperparameters
+from container.artifact import READABLE, Calibration, Decoding, Score, mean_log_probability
+from train.evaluation.scores import TOKENS_A_BATCH, ReferenceSet
 
 GOOD_CHRF = 60.0
 FEWEST = 50  # sentences to learn from; a curve through fewer says nothing
 BINS = 10  # of equal mass
-SOURCES = 2000  # of each part, at most
 UNUSUAL = 0.005  # of the validation sources have fewer characters a token than those that are called unlike
 
 
@@ -144,63 +133,3 @@ def error_on(calibration: Calibration, judged: Judged) -> Score:
     error = calibration_error(reliability(confidences, judged.good))
     signature = f"good:chrF2>={GOOD_CHRF:g}|bins:{BINS}|mass:equal|sentences:{len(judged.good)}"
     return Score(value=round(error, 4), signature=signature)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, help="a model directory")
-    parser.add_argument("corpus", type=Path, help="the TSV file that it was trained on")
-    given = parser.parse_args()
-    model = open_artifact(given.model)
-    tokenizer = load_tokenizer(model.tokenizer)
-    hp = Hyperparameters.model_validate(
-        {name: value for name, value in model.manifest.hyperparameters.items() if name in Hyperparameters.model_fields}
-    )
-    corpus, decoding = _split(model, hp, given.corpus), model.manifest.decoding
-    for direction, manifest in zip(directions(hp), model.manifest.directions, strict=True):
-        prefix = manifest.source_tokens_prefix
-        validation = make_reference_set(direction.of(corpus.validation), SOURCES)
-        test = make_reference_set(direction.of(corpus.test), SOURCES)
-        calibration = calibrate(model.ctranslate2, tokenizer, validation, decoding, prefix)
-        if calibration is None:
-            raise SystemExit("The validation part is too small, or all good or all bad: there is nothing to learn.")
-        judged = judge(model.ctranslate2, tokenizer, test, decoding, prefix)
-        confidences = np.array([calibration.confidence(each) for each in judged.log_probabilities])
-        print(f"{calibration.model_dump_json()}\n\n| test sentences | mean confidence | good |\n|---|---|---|")
-        for count, confidence, share in reliability(confidences, judged.good):
-            print(f"| {count} | {confidence:.3f} | {share:.3f} |")
-        score = error_on(calibration, judged)
-        print(f"\nExpected calibration error {score.value:.3f} ({score.signature})")
-
-
-def _split(model: Artifact, hp: Hyperparameters, path: Path) -> Corpus:
-    """The parts of a TSV corpus, split as the model's own settings say; SystemExit when they are not the model's.
-
-    Non-breaking prefixes of a target language are not in a model of one direction: ours are taken.
-    """
-    manifest = model.manifest
-    targets = (
-        manifest.reverse.clean_up.non_breaking_prefixes if manifest.reverse else default_prefixes(manifest.target_lang)
-    )
-    cleaners = (
-        partial(clean, clean_dots=hp.clean_dots, prefixes=prefixes)
-        for prefixes in (manifest.clean_up.non_breaking_prefixes, targets)
-    )
-    with path.open(encoding="utf-8") as lines:
-        rows = (line.rstrip("\r\n").split("\t")[:2] for line in lines)
-        pairs, _ = clean_pairs(((source, target) for source, target in rows), *cleaners)
-    corpus = split(
-        sample(pairs, hp.nsamples, hp.seed),
-        validation_fraction=hp.validation_fraction,
-        test_fraction=hp.test_fraction,
-    )
-    if corpus.fingerprint != manifest.corpus.get("fingerprint"):
-        raise SystemExit(
-            f"{path} does not make the parts that the model was trained with, so a test sentence may have been learnt: "
-            "give the TSV file that was its whole training channel."
-        )
-    return corpus
-
-
-if __name__ == "__main__":
-    main()

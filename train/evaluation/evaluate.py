@@ -11,7 +11,7 @@ from pathlib import Path
 
 from container.artifact import Calibration, CleanUp, Decoding, OneDirection, Score
 from train.corpus.directions import Direction
-from train.corpus.formats import Pair
+from train.corpus.pairs import Pair
 from train.corpus.prepare import Prepared
 from train.evaluation.calibration import calibrate, error_on, judge
 from train.evaluation.scores import ReferenceSet, make_reference_set, score, translate

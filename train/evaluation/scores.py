@@ -16,7 +16,7 @@ import sacrebleu
 import sentencepiece
 
 from container.artifact import Score
-from train.corpus.formats import Pair
+from train.corpus.pairs import Pair
 
 TOKENS_A_BATCH = 2048
 

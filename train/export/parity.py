@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import sentencepiece
 
-from train.corpus.batches import collate, encode
+from train.corpus.batches import collate
 from train.corpus.directions import directions
+from train.corpus.encoding import encode
 from train.corpus.prepare import Prepared
 from train.export.ctranslate2 import PARITY_SENTENCES, check_parity, ctranslate2_log_probs
 from train.job.hyperparameters import Hyperparameters

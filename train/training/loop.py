@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from train.corpus.batches import Batch, Cursor, Encoded, plan_epoch
+from train.corpus.batches import Batch, Cursor, plan_epoch
+from train.corpus.encoding import Encoded
 from train.job.hyperparameters import Hyperparameters
 
 Step = Callable[[Encoded, np.ndarray, int, bool], tuple[float, float, bool]]

@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks.training.inputs import make_task, read_parts, write_channels
 from benchmarks.training.task import Meter, Task
-from train.corpus.batches import Encoded, encode
-from train.corpus.formats import Pair
+from train.corpus.encoding import Encoded, encode
+from train.corpus.pairs import Pair
 from train.corpus.tokenizer import load_tokenizer
 
 

@@ -8,8 +8,9 @@ import sentencepiece
 
 from container.vocabulary import BOS, EOS, PAD
 from data.sample import read_part
-from train.corpus.batches import Encoded, collate, encode, in_order, plan_epoch
-from train.corpus.formats import Pair
+from train.corpus.batches import collate, in_order, plan_epoch
+from train.corpus.encoding import Encoded, encode
+from train.corpus.pairs import Pair
 
 Tokenizer = sentencepiece.SentencePieceProcessor
 
@@ -23,29 +24,6 @@ def corpus(tokenizer: Tokenizer) -> Encoded:
 
 def plan(corpus: Encoded, epoch: int = 0, seed: int = 1, **how: int) -> list[list[int]]:
     return [batch.tolist() for batch in plan_epoch(corpus, epoch=epoch, seed=seed, **({"batch_tokens": 1024} | how))]
-
-
-# Token ids
-
-
-def test_encode_puts_the_marks_where_the_model_wants_them(tokenizer: Tokenizer) -> None:
-    encoded, dropped = encode([Pair("Hi.", "Hola."), Pair("Come in.", "Pasa.")], tokenizer, max_len=100)
-    hi, hola = tokenizer.encode("Hi."), tokenizer.encode("Hola.")
-    come, pasa = tokenizer.encode("Come in."), tokenizer.encode("Pasa.")
-    assert encoded.source.tolist() == [*hi, EOS, *come, EOS]
-    assert encoded.target.tolist() == [BOS, *hola, EOS, BOS, *pasa, EOS]
-    assert encoded.source_lengths.tolist() == [len(hi) + 1, len(come) + 1]
-    assert encoded.target_lengths.tolist() == [len(hola) + 1, len(pasa) + 1]
-    assert (len(encoded), dropped) == (2, 0)
-
-
-def test_encode_drops_pairs_with_a_side_longer_than_max_len(tokenizer: Tokenizer) -> None:
-    short, longest = "Hi.", "Hi. " * 4
-    limit = len(tokenizer.encode(longest))
-    pairs = [Pair(longest, short), Pair(short, longest), Pair(longest + "Hi.", short), Pair(short, longest + "Hi.")]
-    encoded, dropped = encode(pairs, tokenizer, max_len=limit)
-    assert (len(encoded), dropped) == (2, 2)
-    assert len(encode([], tokenizer, max_len=limit)[0]) == 0
 
 
 # The plan of an epoch

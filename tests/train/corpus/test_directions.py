@@ -9,23 +9,26 @@ import pytest
 from container.vocabulary import BOS, EOS
 from data.sample import read_part
 from tests.conftest import Job
-from train.corpus.batches import Encoded
+from tests.train.conftest import KeptProgress, make_context
+from train.corpus.cleaning import sentence_key
 from train.corpus.directions import FORWARD, Direction, directions
-from train.corpus.formats import Pair
+from train.corpus.encoding import Encoded
+from train.corpus.pairs import Pair
 from train.corpus.prepare import Prepared, prepare
-from train.corpus.split import sentence_key
 from train.export.parity import PARITY_SENTENCES, make_reference
-from train.job.cluster import SINGLE_HOST
 from train.job.hyperparameters import Hyperparameters, parse
-from train.job.rendezvous import SingleHost
 from train.training.trainer import Fitted
 
 BOTH = parse({"vocab_size": 500, "direction": "both", "max_len": 20})
 
 
 def prepared_with(hp: Hyperparameters, job: Job, scratch: Path, said: list[str]) -> Prepared:
-    tokenizer = job.paths.checkpoints / "tokenizer.model"
-    return prepare(hp, job.paths, tokenizer, SingleHost(SINGLE_HOST), said.append, scratch=scratch)
+    progress = KeptProgress(hp)
+    prepared = prepare(
+        make_context(hp, job.paths, scratch, progress=progress), job.paths.checkpoints / "tokenizer.model"
+    )
+    said += progress.said
+    return prepared
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from container.errors import ChannelError
-from train.corpus.formats import Pair, read_pairs
+from train.corpus.formats import read_pairs
+from train.corpus.pairs import Pair
 from train.job.channels import Channel
 
 HELLO = [Pair("Hi.", "Hola."), Pair("Bye.", "Adiós.")]

@@ -18,12 +18,13 @@ from container.errors import PlatformError
 from container.text import default_prefixes
 from data.sample import read_part
 from tests.conftest import TOY, Job
+from tests.train.conftest import make_context
 from train.__main__ import run_job
-from train.corpus.formats import Pair
+from train.corpus.pairs import Pair
 from train.corpus.prepare import Prepared, prepare
-from train.job.cluster import SINGLE_HOST, Cluster
+from train.job.cluster import Cluster
 from train.job.hyperparameters import parse, read
-from train.job.rendezvous import Rendezvous, SingleHost
+from train.job.rendezvous import Rendezvous
 
 HOSTS = ("127.0.0.1", "127.0.0.2")
 DOTTED = "Ask Xyz. Hill now.\tPregunta al Zyx. Hill ya.\n"
@@ -37,7 +38,7 @@ def tsv(start: int = 0, stop: int = 100) -> str:
 def prepare_alone(job: Job, **hyperparameters: object) -> Prepared:
     hp = parse({"vocab_size": 500, **hyperparameters})
     tokenizer = job.paths.checkpoints / "tokenizer.model"
-    return prepare(hp, job.paths, tokenizer, SingleHost(SINGLE_HOST), lambda sentence: None, scratch=job.base)
+    return prepare(make_context(hp, job.paths, job.base), tokenizer)
 
 
 def test_the_channels_lists_go_into_the_model_in_place_of_ours(job: Job) -> None:
@@ -102,7 +103,7 @@ def prepare_both(hosts: list[Job]) -> Iterator[PrepareBoth]:
     def prepare_one(rank: int) -> Prepared:
         met = Rendezvous(Cluster(HOSTS, HOSTS[rank], "lo"), lost.put, port=port, patience=20)
         hp, tokenizer = parse({"vocab_size": 400}), hosts[rank].paths.checkpoints / "tokenizer.model"
-        return prepare(hp, hosts[rank].paths, tokenizer, met, lambda sentence: None, scratch=hosts[rank].base)
+        return prepare(make_context(hp, hosts[rank].paths, hosts[rank].base, hosts=met), tokenizer)
 
     def start(rank: int) -> Future[Prepared]:
         future: Future[Prepared] = Future()
@@ -148,7 +149,7 @@ def test_what_s3_dealt_out_comes_together_again(
     chief, other = (prepared.result(60) for prepared in prepare_both())
     for prepared in (chief, other):
         assert prepared.corpus.fingerprint == alone.corpus.fingerprint
-        assert prepared.corpus.train == chief.corpus.train
+        assert list(prepared.corpus.train) == list(chief.corpus.train)
         assert prepared.tokenizer_digest == chief.tokenizer_digest
         assert sum(map(len, (prepared.corpus.train, prepared.corpus.validation, prepared.corpus.test))) == 150
 
@@ -158,7 +159,7 @@ def test_a_replicated_channel_is_not_joined(job: Job, hosts: list[Job], prepare_
         distribute(host, "FullyReplicated")
         host.channel("training", pairs__tsv=tsv())
     chief, other = (prepared.result(60) for prepared in prepare_both())
-    assert chief.corpus.train == other.corpus.train
+    assert list(chief.corpus.train) == list(other.corpus.train)
     assert (hosts[1].paths.checkpoints / "tokenizer.model").read_bytes() == chief.tokenizer_path.read_bytes()
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import pytest
 
-from container.errors import ChannelError, Stopped
+from container.errors import ChannelError, PlatformError, Stopped
 from data.sample import read_part
 from tests.conftest import Job
+from tests.train.conftest import KeptProgress, make_context
 from train.corpus.batches import collate, plan_epoch
-from train.corpus.formats import Pair
-from train.corpus.pair_file import PairFile
-from train.corpus.prepare import IN_MEMORY, Prepared, prepare
-from train.job.cluster import SINGLE_HOST
+from train.corpus.pairs import Pair, PairFile
+from train.corpus.prepare import Prepared, prepare
+from train.corpus.workers import SMALL
 from train.job.hyperparameters import parse
-from train.job.rendezvous import SingleHost
 
 Prepare = Callable[..., Prepared]
 
@@ -29,14 +30,15 @@ def said() -> list[str]:
 
 @pytest.fixture
 def run(job: Job, said: list[str], tmp_path: Path) -> Prepare:
-    """Prepares the job's channels with the hyperparameters given."""
+    """Prepares the job's channels with the hyperparameters given; each time in a scratch folder of its own."""
 
-    def prepare_with(in_memory: int = IN_MEMORY, **hyperparameters: object) -> Prepared:
+    def prepare_with(small: int = SMALL, **hyperparameters: object) -> Prepared:
         hp = parse({"vocab_size": 500, **hyperparameters})
-        tokenizer = job.paths.checkpoints / "tokenizer.model"
-        return prepare(
-            hp, job.paths, tokenizer, SingleHost(SINGLE_HOST), said.append, scratch=tmp_path, in_memory=in_memory
-        )
+        progress = KeptProgress(hp)
+        context = make_context(hp, job.paths, Path(mkdtemp(dir=tmp_path)), progress=progress)
+        prepared = prepare(context, job.paths.checkpoints / "tokenizer.model", small=small)
+        said.extend(progress.said)
+        return prepared
 
     return prepare_with
 
@@ -123,49 +125,62 @@ def test_a_corpus_of_too_long_sentences_is_refused(job: Job, run: Prepare) -> No
     "hyperparameters",
     [{}, {"nsamples": 150, "clean_dots": True, "max_len": 25}, {"direction": "both", "max_len": 12}],
 )
-@pytest.mark.parametrize("channels", [(), ("test",), ("test", "validation")])
-def test_a_large_corpus_goes_through_files_and_comes_out_the_same(
+@pytest.mark.parametrize("channels", [(), ("test", "validation")])
+def test_other_processes_prepare_a_large_corpus_as_this_one_would(
     job: Job, run: Prepare, said: list[str], channels: tuple[str, ...], hyperparameters: dict[str, object]
 ) -> None:
     lines = tsv(400).splitlines(keepends=True)
     job.channel("training", a__tsv="".join([*lines, "Go!\tVe.\n", lines[3], "Nothing.\t\n", "A\u2028b.\tC\u00a0d.\n"]))
     for name, start in zip(channels, (0, 5), strict=False):
         job.channel(name, a__tsv="".join(lines[start : start + 10]))
-    small, large = run(**hyperparameters), run(in_memory=100, **hyperparameters)
-    assert isinstance(large.corpus.train, PairFile)
-    assert list(large.corpus.train) == small.corpus.train
-    assert large.corpus.train[2:5] == small.corpus.train[2:5]
-    assert (large.corpus.test, large.corpus.validation) == (small.corpus.test, small.corpus.validation)
-    assert large.corpus.dropped == small.corpus.dropped
-    assert large.corpus.fingerprint == small.corpus.fingerprint
-    assert large.tokenizer_digest == small.tokenizer_digest
-    assert next(sentence for sentence in said if "tokens in" in sentence) == said[-1]  # as many were too long
-    plans = [plan_epoch(it.train, epoch=1, seed=1, batch_tokens=128) for it in (small, large)]
-    assert len(plans[0]) > 1
-    for ours, theirs in zip(*plans, strict=True):
-        one, other = collate(small.train, ours), collate(large.train, theirs)
-        np.testing.assert_array_equal(one.source, other.source)
-        np.testing.assert_array_equal(one.target, other.target)
-        assert other.source.dtype == np.int32
+    here, there = run(**hyperparameters), run(small=0, **hyperparameters)
+    assert "processes prepare them" not in said[0] and "processes prepare them" in said[3]
+    assert there.corpus.fingerprint == here.corpus.fingerprint
+    assert there.corpus.dropped == here.corpus.dropped
+    assert there.tokenizer_digest == here.tokenizer_digest
+    assert said[2] == said[-1]  # as many tokens, and as many pairs too long
+    for name in ("source", "source_ends", "target", "target_ends"):
+        np.testing.assert_array_equal(getattr(there.train, name), getattr(here.train, name))
+
+
+def test_the_training_part_lies_in_the_scratch_folder_and_reads_like_a_list(job: Job, run: Prepare) -> None:
+    job.channel("training", a__tsv=tsv(400))
+    prepared = run()
+    train = prepared.corpus.train
+    assert isinstance(train, PairFile)
+    assert {path.name for path in train.path.parent.iterdir()} == {"train.pairs", "validation.pairs", "test.pairs"}
+    batch = collate(prepared.train, plan_epoch(prepared.train, epoch=1, seed=1, batch_tokens=128)[0])
+    assert batch.source.dtype == batch.target.dtype == np.int32
 
 
 def test_a_large_corpus_of_too_long_sentences_is_refused(job: Job, run: Prepare) -> None:
     job.channel("training", a__tsv=tsv())
     with pytest.raises(ChannelError, match="Every pair is longer than max_len=2 tokens"):
-        run(max_len=2, in_memory=10)
+        run(max_len=2, small=0)
 
 
 def test_the_line_that_is_wrong_is_named_in_a_large_corpus_too(job: Job, run: Prepare) -> None:
     job.channel("training", a__tsv=tsv(100) + "no tab\n")
     with pytest.raises(ChannelError, match="line 101, has one column"):
-        run(in_memory=10)
+        run(small=0)
 
 
-def test_a_large_corpus_is_left_when_the_job_is_told_to_stop(job: Job, tmp_path: Path) -> None:
+def test_a_large_corpus_is_left_when_the_job_is_told_to_stop_and_a_small_one_is_prepared(
+    job: Job, tmp_path: Path
+) -> None:
     job.channel("training", a__tsv=tsv())
-    tokenizer = job.paths.checkpoints / "tokenizer.model"
+    context = make_context(parse({"vocab_size": 500}), job.paths, tmp_path)
+    context.stop.set()
+    assert len(prepare(context, tmp_path / "tokenizer.model").train)
     with pytest.raises(Stopped, match="before the corpus was prepared"):
-        prepare(
-            parse({"vocab_size": 500}), job.paths, tokenizer, SingleHost(SINGLE_HOST), print,
-            scratch=tmp_path, wants_stop=lambda: True, in_memory=10,
-        )  # fmt: skip
+        prepare(context, tmp_path / "tokenizer.model", small=0)
+
+
+def test_a_full_disk_is_named(job: Job, run: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    job.channel("training", a__tsv=tsv())
+    monkeypatch.setattr(PairFile, "select", fill)
+    with pytest.raises(PlatformError, match=r"The disk of .* is full: a corpus needs up to four times its own size"):
+        run()

@@ -1,26 +1,52 @@
-"""Cleaning, the leak-proof split, and placeholder copies."""
+"""The leak-proof split, and the components that it rests on."""
 
 from __future__ import annotations
 
 import random
+import tempfile
+from collections.abc import Sequence
 from itertools import combinations
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from container.errors import ChannelError
-from container.vocabulary import PLACEHOLDERS
-from train.corpus.formats import Pair
-from train.corpus.split import (
-    Corpus,
-    clean_pairs,
-    components,
-    sample,
-    sentence_key,
-    split,
-    with_placeholders,
-)
+from train.corpus.cleaning import CleanPairs, clean_pairs, sentence_key
+from train.corpus.pairs import Pair
+from train.corpus.split import Corpus, Part, connect, sample_rows
+from train.corpus.split import split as split_clean_pairs
+from train.corpus.workers import Workers
+from train.job.hyperparameters import Hyperparameters
+
+
+def cleaned(pairs: Sequence[Pair], path: Path) -> CleanPairs:
+    return clean_pairs(pairs, (str, str), path, Workers())
+
+
+def split(
+    pairs: list[Pair], *, validation: list[Pair] | None = None, test: list[Pair] | None = None, **options: float
+) -> Corpus:
+    """The parts, all of them in memory; `options` are hyperparameters."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, channels = Path(name), {Part.VALIDATION: validation, Part.TEST: test}
+        held_out = {
+            part: cleaned(channel, folder / f"held out {part}")
+            for part, channel in channels.items()
+            if channel is not None
+        }
+        hp = Hyperparameters(**options)  # type: ignore[arg-type]
+        corpus = split_clean_pairs(cleaned(pairs, folder / "training"), held_out, hp, folder)
+        return Corpus(list(corpus.train), corpus.validation, corpus.test, corpus.dropped)
+
+
+def components(pairs: Sequence[Pair]) -> list[int]:
+    with tempfile.TemporaryDirectory() as folder:
+        clean = cleaned(pairs, Path(folder) / "pairs")
+        assert list(clean.pairs) == pairs, "the pairs of this test are all different"
+        return connect(clean.source_keys, clean.target_keys).tolist()
 
 
 def numbered(count: int, start: int = 0) -> list[Pair]:
@@ -37,27 +63,19 @@ def leaks(corpus: Corpus) -> set[str]:
     return found
 
 
-# Cleaning and sampling
+# Sampling
 
 
-def test_clean_pairs_cleans_each_side_and_counts_what_it_drops() -> None:
-    raw = [(" Hi. ", "Hola."), ("Hi.", " Hola. "), ("Hi.", "Buenas."), ("", "Nada."), ("Nothing.", " ")]
-    kept, dropped = clean_pairs(raw, str.strip, lambda text: text.strip().upper())
-    assert kept == [Pair("Hi.", "HOLA."), Pair("Hi.", "BUENAS.")]
-    assert dropped == {"empty": 2, "repeated": 1}
-
-
-def test_sample_is_a_function_of_the_seed_and_keeps_the_order() -> None:
-    pairs = numbered(50)
-    chosen = sample(pairs, 10, seed=1)
-    assert len(chosen) == 10
-    assert chosen == sorted(chosen, key=pairs.index) == sample(pairs, 10, seed=1)
-    assert chosen != sample(pairs, 10, seed=2)
+def test_a_sample_is_a_function_of_the_seed_and_keeps_the_order() -> None:
+    chosen = sample_rows(50, 10, seed=1).tolist()
+    assert len(set(chosen)) == 10 and set(chosen) < set(range(50))
+    assert chosen == sorted(chosen) == sample_rows(50, 10, seed=1).tolist()
+    assert chosen != sample_rows(50, 10, seed=2).tolist()
 
 
 @pytest.mark.parametrize("size", [0, 50, 1000])
-def test_sample_of_everything(size: int) -> None:
-    assert sample(numbered(50), size, seed=1) == numbered(50)
+def test_a_sample_of_everything(size: int) -> None:
+    assert sample_rows(50, size, seed=1).tolist() == list(range(50))
 
 
 # Connected components
@@ -89,6 +107,33 @@ def test_components_joined_late_become_one() -> None:
     assert components(pairs) == [0] * 5
 
 
+def test_a_long_chain_in_any_order_is_one_component() -> None:
+    links = np.random.default_rng(1).permutation(10_000)
+    sides = ((links + 1) // 2).astype(np.uint64), (links // 2).astype(np.uint64)
+    assert not connect(*sides).any()
+
+
+WORDS = st.sampled_from(["a", "A!", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m"])
+
+
+@given(st.lists(st.builds(Pair, WORDS, WORDS), max_size=40, unique=True))
+def test_components_of_any_pairs_are_those_of_a_search_from_pair_to_pair(pairs: list[Pair]) -> None:
+    found = components(pairs)
+    for first, pair in enumerate(pairs):
+        reached, waiting = {first}, [pair]
+        while waiting:
+            here = waiting.pop()
+            for number, other in enumerate(pairs):
+                if number not in reached and any(map(same, here, other)):
+                    reached.add(number)
+                    waiting.append(other)
+        assert {number for number, component in enumerate(found) if component == found[first]} == reached
+
+
+def same(one: str, other: str) -> bool:
+    return sentence_key(one) == sentence_key(other)
+
+
 # The split
 
 SENTENCES = st.sampled_from(["a", "A!", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "ñ"])
@@ -113,7 +158,7 @@ def test_no_sentence_stands_in_two_parts(
 def test_parts_have_the_sizes_asked_for() -> None:
     corpus = split(numbered(200), validation_fraction=0.05, test_fraction=0.1)
     assert (len(corpus.train), len(corpus.validation), len(corpus.test)) == (170, 10, 20)
-    assert corpus.dropped == {"tied_to_held_out": 0}
+    assert corpus.dropped == {"empty": 0, "repeated": 0, "tied_to_held_out": 0}
 
 
 def test_no_part_is_set_aside_for_a_fraction_of_nothing() -> None:
@@ -127,7 +172,7 @@ def test_channels_are_taken_whole_and_training_pairs_tied_to_them_are_dropped() 
     tied = [Pair("yes", "Claro."), Pair("Sure.", "claro"), Pair("Nope.", "¡No!")]
     corpus = split([*tied, *numbered(10)], validation_fraction=0.1, test_fraction=0.1, validation=validation, test=test)
     assert (corpus.train, corpus.validation, corpus.test) == (numbered(10), validation, test)
-    assert corpus.dropped == {"tied_to_held_out": 3}
+    assert corpus.dropped["tied_to_held_out"] == 3
 
 
 def test_a_validation_pair_that_stands_in_the_test_channel_is_dropped() -> None:
@@ -179,38 +224,3 @@ def test_the_fingerprint_tells_parts_apart() -> None:
     }
     assert len(fingerprints) == 4
     assert Corpus([one], [], []).fingerprint == Corpus([one], [], [], {"empty": 3}).fingerprint
-
-
-# Placeholder copies
-
-
-def test_copies_carry_one_symbol_in_the_place_of_a_shared_word() -> None:
-    pairs = [Pair(f"Call {n} now, Tom!", f"¡Llama al {n} ya, Tom!") for n in range(100, 600)]
-    result = with_placeholders(pairs, seed=1)
-    copies = result[len(pairs) :]
-    assert result[: len(pairs)] == pairs
-    symbols = ["".join(c for c in copy.source if c in PLACEHOLDERS) for copy in copies]
-    assert len(set(symbols)) > 1
-    for symbol, copy in zip(symbols, copies, strict=True):
-        number_gone = copy == Pair(f"Call {symbol} now, Tom!", f"¡Llama al {symbol} ya, Tom!")
-        name_gone = Pair(*(text.replace(symbol, "Tom") for text in copy)) in pairs
-        assert number_gone != name_gone
-
-
-def test_copies_are_bounded_and_a_function_of_the_seed() -> None:
-    pairs = [Pair(f"Tom{n} sleeps.", f"Tom{n} duerme.") for n in range(1000)]
-    assert len(with_placeholders(pairs, seed=1)) == 1020
-    assert with_placeholders(pairs, seed=1) == with_placeholders(pairs, seed=1)
-    assert with_placeholders(pairs, seed=1) != with_placeholders(pairs, seed=2)
-
-
-@pytest.mark.parametrize(
-    "pair",
-    [
-        Pair("I sleep.", "Duermo."),  # nothing shared
-        Pair("Tom and Tom.", "Tom y Tom."),  # which Tom is which?
-        Pair("A or B.", "A o B."),  # a single letter is shared by chance
-    ],
-)
-def test_no_copy_without_exactly_one_shared_word(pair: Pair) -> None:
-    assert with_placeholders([pair] * 200, seed=1) == [pair] * 200

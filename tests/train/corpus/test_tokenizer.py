@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from container.errors import HyperparameterError
 from container.text import normalise
 from container.vocabulary import BOS, EOS, PAD, PLACEHOLDERS, UNK
-from train.corpus.formats import Pair
+from train.corpus.pairs import Pair
 from train.corpus.tokenizer import load_tokenizer, pieces, train_tokenizer
 
 Tokenizer = sentencepiece.SentencePieceProcessor

@@ -1,27 +1,23 @@
-"""What a probability is worth: the curve, its error, and the command on a model that a real job wrote."""
+"""What a probability is worth: the curve, its error, and both for a model that a real job wrote."""
 
 from __future__ import annotations
 
 import re
 import threading
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from container.artifact import Artifact, Calibration, CleanUp, Decoding, mean_log_probability, open_artifact
-from container.text import default_prefixes as prefixes
-from container.text import drop_dots
+from container.artifact import Artifact, Calibration, Decoding, mean_log_probability, open_artifact
 from data.sample import read_part
 from train.corpus.directions import FORWARD, Direction
-from train.corpus.formats import Pair
-from train.corpus.split import Corpus, sample, split
+from train.corpus.pairs import Pair
+from train.corpus.split import Corpus
 from train.corpus.tokenizer import load_tokenizer
 from train.evaluation import calibration
 from train.evaluation.calibration import (
-    BINS,
     FEWEST,
     Judged,
     calibrate,
@@ -129,37 +125,3 @@ def test_publishing_learns_the_curve_and_measures_its_error(
     assert 0 <= error.value < 0.5
     (metric,) = (metric for metric in METRICS if metric.name == f"test:calibration_error{direction.suffix}")
     assert [float(value) for value in re.findall(metric.regex, capsys.readouterr().out)] == [error.value]
-
-
-@pytest.fixture
-def corpus(learnable: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A TSV file that the model says it was trained with: clean-up, sampling and split as a job does them."""
-    settings = {"clean_dots": True, "nsamples": 400, "validation_fraction": 0.4, "test_fraction": 0.3}
-    rows = [*read_part("test"), ("Dr. Brown ate it.", "Lo comió el Excmo. Brown.")]
-    (tmp_path / "pairs.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in rows))
-    hp = Hyperparameters.model_validate({**learnable.manifest.hyperparameters, **settings})
-    pairs = [Pair(drop_dots(source, prefixes("en")), drop_dots(target, prefixes("es"))) for source, target in rows]
-    assert pairs[-1] == ("Dr Brown ate it.", "Lo comió el Excmo Brown.")
-    chosen = sample(pairs, hp.nsamples, hp.seed)
-    assert pairs[-1] in chosen, "what tells the languages' clean-up apart is not in the corpus"
-    parts = split(chosen, validation_fraction=hp.validation_fraction, test_fraction=hp.test_fraction)
-    changes = {"hyperparameters": hp.model_dump(mode="json"), "corpus": {"fingerprint": parts.fingerprint}}
-    changed = {**changes, "clean_up": CleanUp(clean_dots=True, non_breaking_prefixes=prefixes("en"))}
-    model = replace(learnable, manifest=learnable.manifest.model_copy(update=changed))
-    monkeypatch.setattr(calibration, "open_artifact", lambda path: model)
-    monkeypatch.setattr("sys.argv", ["calibration", str(learnable.path), str(tmp_path / "pairs.tsv")])
-    return tmp_path / "pairs.tsv"
-
-
-def test_the_command_prints_the_curve_the_bins_and_the_error(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    calibration.main()
-    printed = capsys.readouterr().out
-    assert printed.count("\n| ") == 1 + BINS
-    assert "Expected calibration error 0." in printed
-
-
-def test_the_command_refuses_a_corpus_that_makes_other_parts(corpus: Path) -> None:
-    with corpus.open("a") as lines:
-        lines.write("One more.\tUna más.\n")
-    with pytest.raises(SystemExit, match=r"pairs\.tsv does not make the parts that the model was trained with"):
-        calibration.main()

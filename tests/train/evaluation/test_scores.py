@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sacrebleu
 
-from train.corpus.formats import Pair
+from train.corpus.pairs import Pair
 from train.evaluation.scores import make_reference_set, score
 
 PAIRS = [

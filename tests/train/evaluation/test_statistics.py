@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from container.artifact import open_artifact
-from train.corpus.batches import encode
-from train.corpus.formats import Pair
+from train.corpus.augmentation import placeholder_copies
+from train.corpus.encoding import encode
+from train.corpus.pairs import Pair
 from train.corpus.prepare import Prepared
-from train.corpus.split import Corpus, with_placeholders
+from train.corpus.split import Corpus
 from train.corpus.tokenizer import load_tokenizer
 from train.evaluation.scores import ReferenceSet
 from train.evaluation.statistics import (
@@ -130,8 +131,8 @@ def test_statistics_count_pairs_words_and_tokens_of_each_part(prepared: Prepared
 
 def test_what_was_left_out_is_counted_by_reason(prepared: Prepared, hp: Hyperparameters) -> None:
     short = hp.model_copy(update={"max_len": 8})
-    with_copies = with_placeholders(prepared.corpus.train, hp.seed)
-    train, too_long = encode(with_copies, prepared.tokenizer, short.max_len)
+    copied = placeholder_copies(prepared.corpus.train, hp.seed)
+    train, too_long = encode(prepared.corpus.train, prepared.tokenizer, short.max_len, copies=copied)
     assert too_long  # else this test shows nothing
     dropped = replace(prepared.corpus, dropped={"empty": 3, "repeated": 4, "tied_to_held_out": 5})
     rows = dict(left_out(replace(prepared, corpus=dropped, train=train), short))
@@ -140,7 +141,7 @@ def test_what_was_left_out_is_counted_by_reason(prepared: Prepared, hp: Hyperpar
     assert rows["shares a sentence with a channel that is held out"] == 5
     assert rows["more than max_len=8 tokens on a side (train)"] == too_long
     copies = rows["added: copies with a placeholder for a shared word (train)"]
-    assert copies == len(with_copies) - len(prepared.corpus.train)
+    assert copies == len(copied)
 
 
 def test_attention_maps_of_many_sentences_are_those_of_each_alone(toy_model: Path) -> None:

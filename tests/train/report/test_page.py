@@ -17,12 +17,11 @@ from container.artifact import MANIFEST, open_artifact
 from container.errors import PlatformError
 from data.sample import write_channels
 from tests.conftest import Job
+from tests.train.conftest import make_context
 from train.corpus.prepare import prepare
 from train.evaluation.scores import ReferenceSet, make_reference_set, translate
 from train.evaluation.statistics import Translations, confidence
 from train.job import hyperparameters
-from train.job.cluster import SINGLE_HOST
-from train.job.rendezvous import SingleHost
 from train.report import figures as plots
 from train.report.page import FinishedJob, duration, write_report
 
@@ -112,9 +111,7 @@ def finished(toy_job: tuple[Job, str]) -> FinishedJob:
     paths = toy_job[0].paths
     hp = hyperparameters.read(paths.hyperparameters, {})
     model = open_artifact(paths.model)
-    prepared = prepare(
-        hp, paths, model.tokenizer, SingleHost(SINGLE_HOST), lambda sentence: None, scratch=paths.checkpoints
-    )
+    prepared = prepare(make_context(hp, paths, paths.checkpoints), model.tokenizer)
     test_set = make_reference_set(prepared.corpus.test, 60)
     hypotheses = translate(
         model.ctranslate2, prepared.tokenizer, test_set.sources, beam_size=1, length_penalty=1.0, max_length=20

@@ -12,7 +12,8 @@ from keras import ops
 
 from container.vocabulary import BOS, EOS
 from tests.train.frameworks import backend, step_noise, to_numpy
-from train.corpus.batches import Cursor, Encoded, collate
+from train.corpus.batches import Cursor, collate
+from train.corpus.encoding import Encoded
 from train.job.hyperparameters import Hyperparameters, parse
 from train.model.config import TransformerConfig
 from train.model.transformer import NoNoise, Transformer

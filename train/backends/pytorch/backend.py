@@ -18,7 +18,8 @@ from torch.nn import functional
 
 from container.vocabulary import PAD
 from train.backends.pytorch.loss import smoothed_cross_entropy
-from train.corpus.batches import Batch, Encoded, collate, in_order
+from train.corpus.batches import Batch, collate, in_order
+from train.corpus.encoding import Encoded
 from train.job.cluster import WORKER_PORT, Cluster
 from train.job.hyperparameters import Hyperparameters
 from train.model.config import TransformerConfig

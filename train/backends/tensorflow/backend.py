@@ -12,7 +12,8 @@ from train.backends.tensorflow.distribution import Distributed, feed, local_repl
 from train.backends.tensorflow.loss import smoothed_cross_entropy
 from train.backends.tensorflow.optimizer import TrainState, apply_gradients
 from train.backends.tensorflow.precision import fastest_precision
-from train.corpus.batches import Batch, Encoded, in_order
+from train.corpus.batches import Batch, in_order
+from train.corpus.encoding import Encoded
 from train.job.cluster import Cluster
 from train.job.hyperparameters import Hyperparameters
 from train.model.config import TransformerConfig

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from container.vocabulary import PAD
-from train.corpus.batches import Batch, Encoded, collate
+from train.corpus.batches import Batch, collate
+from train.corpus.encoding import Encoded
 from train.job.cluster import Cluster
 
 Distributed = Any  # a tensor, or tf.distribute's bundle of one tensor a local replica
