@@ -92,18 +92,11 @@ def hashes(texts: Iterable[bytes]) -> np.ndarray:
 
 
 def _drop_repeats(path: Path, facts: np.ndarray, empty: int) -> CleanPairs:
-    first = first_of_equals(facts["line"])
+    first = np.zeros(len(facts), dtype=bool)
+    first[np.unique(facts["line"], return_index=True)[1]] = True
     repeated = int(np.count_nonzero(~first))
     pairs = PairFile(path, edges_of(facts["length"]))
     if repeated:
         pairs = pairs.select(first, path.with_suffix(".distinct"))
         path.unlink()
     return CleanPairs(pairs, facts["source"][first], facts["target"][first], {"empty": empty, "repeated": repeated})
-
-
-def first_of_equals(hashes: np.ndarray) -> np.ndarray:
-    """Which of N hashes (uint64 [N]) stand there for the first time, bool [N]."""
-    order = np.argsort(hashes, kind="stable")
-    first = np.ones(len(hashes), dtype=bool)
-    first[order[1:]] = hashes[order[1:]] != hashes[order[:-1]]
-    return first

@@ -54,7 +54,6 @@ def read_pairs(
     *,
     train_file: str | None = None,
     exclude: Collection[str] = (),
-    epoch: int = 0,
     patience: float = PIPE_SECONDS,
 ) -> Iterator[Pair]:
     """All pairs of `channel` in the order of its sorted files; blank lines are skipped.
@@ -62,8 +61,7 @@ def read_pairs(
     Args:
         train_file: read this file of the channel only (one of two parallel files stands for both).
         exclude: file names that are no corpus (lists of non-breaking prefixes, say).
-        epoch: which fifo to read in Pipe mode.
-        patience: how many seconds to wait for that fifo.
+        patience: how many seconds to wait for the fifo of Pipe mode.
 
     A host that got no part of a sharded channel gets no pair. `ChannelError` names the file and line that is
     malformed, or the file that holds no pair.
@@ -76,7 +74,7 @@ def read_pairs(
         wanted = (_key(one), _other_half(one, languages))
         paths = [path for path in files(channel) if _key(path) in wanted]
     else:
-        paths = [path for path in sources(channel, epoch, patience) if path.name not in exclude]
+        paths = [path for path in sources(channel, patience=patience) if path.name not in exclude]
     for corpus in _corpora(paths, languages):
         pairs = _parallel(*corpus) if len(corpus) == 2 else _single(corpus[0], channel, languages)
         yield from _not_empty(pairs, corpus[0])

@@ -19,15 +19,15 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 BLOCK = 20_000  # pairs a task
-SMALL = 500_000 // BLOCK  # tasks that take this process less time than it takes to start others
+SMALL = 500_000 // BLOCK  # tasks: other processes would save seconds on a corpus of this size, and take memory
 AHEAD = 2  # tasks a worker may have waiting: enough to keep it busy, few enough to hold no corpus
 
 
 class Workers:
-    """Maps blocks to results. Used as a context manager, whose end also ends the processes that were started.
+    """Maps blocks to results. It is a context manager; its end is the end of the processes that it started.
 
-    wants_stop: asked before each result of another process.
-    say: told when the other processes start, for that is when the log of a job should explain itself.
+    wants_stop: whether the job was told to stop.
+    say: gets a sentence for the log when other processes start.
     small: up to so many tasks are done in this process.
     """
 
@@ -49,9 +49,10 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
 
     def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        """`work(task)` of each task, in order; the next task is taken only when a result was, so memory stays bounded.
+        """`work(task)` of each task, in order. Few tasks are taken before their results are, so memory stays bounded.
 
-        `Stopped` when the job was told to stop while other processes work; what this process does alone is soon done.
+        `Stopped` when the job was told to stop while other processes work; a small corpus is finished, as it is soon
+        done. `PlatformError` when a process was killed.
         """
         remaining = iter(tasks)
         few = list(islice(remaining, self._small + 1))

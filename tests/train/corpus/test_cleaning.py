@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
-from train.corpus.cleaning import BLOCK, clean_pairs, first_of_equals
+from train.corpus.cleaning import BLOCK, clean_pairs
 from train.corpus.pairs import Pair
 from train.corpus.workers import Workers
 
@@ -34,7 +32,3 @@ def test_repeats_are_found_across_blocks(tmp_path: Path) -> None:
 def test_nothing_is_cleaned_to_nothing(tmp_path: Path) -> None:
     cleaned = clean_pairs([], (str, str), tmp_path / "pairs", Workers())
     assert (len(cleaned.pairs), len(cleaned.source_keys), cleaned.dropped) == (0, 0, {"empty": 0, "repeated": 0})
-
-
-def test_the_first_of_equals() -> None:
-    assert first_of_equals(np.array([5, 3, 5, 3, 9], np.uint64)).tolist() == [True, True, False, False, True]

@@ -240,12 +240,12 @@ def test_a_host_without_a_part_of_a_sharded_channel_gets_no_pair(folder: Path) -
 def test_pipe_mode(folder: Path, content_type: str | None, compressed: bool) -> None:
     channel = Channel("training", folder, "Pipe", content_type)
     content = "Hi.,Hola.\nBye.,Adiós.\n" if content_type else "Hi.\tHola.\nBye.\tAdiós.\n"
-    fifo = folder.with_name("training_1")
+    fifo = folder.with_name("training_0")
     os.mkfifo(fifo)
     raw = gzip.compress(content.encode()) if compressed else content.encode()
     thread = threading.Thread(target=fifo.write_bytes, args=[raw], daemon=True)
     thread.start()
-    assert list(read_pairs(channel, "en", "es", epoch=1, patience=20)) == HELLO
+    assert list(read_pairs(channel, "en", "es", patience=20)) == HELLO
     thread.join(timeout=20)
 
 
