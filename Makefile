@@ -27,7 +27,7 @@ help:
 	@echo "make sbom                 what is in the image, with licences: build/sbom.cdx.json, build/licences.md"
 	@echo "make bench-quality        BLEU and chrF against time beside JoeyNMT (MINUTES=60 of training each; CORPUS=PAIRS.tsv)"
 	@echo "make ablations            what each part of the recipe gives, four to ten minutes for each row (CORPUS=PAIRS.tsv)"
-	@echo "make docs                 write the tables in docs/ again from the schemas"
+	@echo "make docs                 write the tables in docs/ again from the code"
 	@echo "make lock                 resolve pyproject.toml into requirements/*.txt again"
 	@echo "make resolve              prove that the locks resolve on Python 3.11, 3.12 and 3.13"
 
@@ -79,7 +79,7 @@ check:
 	local_test/setup.sh test
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy container train serve data local_test
+	.venv/bin/mypy container train serve data local_test docs
 	git ls-files -z '*.sh' container/bin .ci/run | xargs -0 .venv/bin/shellcheck
 
 image:
@@ -101,7 +101,7 @@ sbom:
 	python3 requirements/licences.py <build/sbom.cdx.json >build/licences.md
 
 docs:
-	.venv/bin/python -m train --help | tail -n +3 >docs/hyperparameters.md
+	.venv/bin/python -m docs.tables
 
 lock:
 	requirements/lock.sh

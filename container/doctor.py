@@ -20,6 +20,7 @@ from pathlib import Path
 from container.artifact import open_artifact
 from container.errors import NmtError
 from container.paths import Paths
+from container.resources import CGROUP, available_memory, cpu_quota, machine_memory, memory_limit
 from train.job.channels import MODES
 
 PACKAGES = (
@@ -37,7 +38,6 @@ TENSORFLOWS = ("tensorflow-cpu", "tensorflow")  # without and with the kernels f
 FRAMEWORKS = (*TENSORFLOWS, "torch")  # an image has one of them
 # What makes translation and training fast, as Linux spells it; TensorFlow's wheels do not start without AVX.
 CPU_FEATURES = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16")
-NO_LIMIT = 1 << 60  # cgroup v1 writes a number this large for "none"
 MEMORY_WANTED = 1 << 30  # bytes; TensorFlow and the smallest of models already take 0.8 GB
 SAGEMAKER_MODES = (
     ("training", f"input modes {', '.join(MODES)}; managed spot by checkpoints; many hosts; network isolation"),
@@ -66,13 +66,11 @@ def main() -> int:
     return 1 if problems else 0
 
 
-def examine(
-    paths: Paths | None = None, proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")
-) -> Iterator[Fact]:
+def examine(paths: Paths | None = None, proc: Path = Path("/proc"), cgroup: Path = CGROUP) -> Iterator[Fact]:
     """Every fact, in the order of the table."""
     yield from versions()
     yield from processor((proc / "cpuinfo").read_text())
-    yield from limits(cgroup, (proc / "meminfo").read_text())
+    yield from limits(cgroup, proc / "meminfo")
     yield from accelerator(proc / "driver" / "nvidia" / "version")
     yield from user()
     yield model((paths or Paths.from_environment()).model)
@@ -136,38 +134,15 @@ def processor(cpuinfo: str, machine: str = platform.machine()) -> Iterator[Fact]
     yield Fact("CPU", "threads", f"{len(os.sched_getaffinity(0))} usable of {os.cpu_count()}")
 
 
-def limits(cgroup: Path, meminfo: str) -> Iterator[Fact]:
-    """What the container may use of the machine, by cgroup v2 or v1."""
-    quota = cpu_limit(cgroup)
+def limits(cgroup: Path, meminfo: Path) -> Iterator[Fact]:
+    """What the container may use of the machine."""
+    quota, allowed = cpu_quota(cgroup), memory_limit(cgroup)
     yield Fact("limits", "CPU", "none" if quota is None else f"{quota:g} CPUs")
-    sizes = dict(line.split(":", 1) for line in meminfo.splitlines())
-    total = int(sizes["MemTotal"].split()[0]) * 1024
-    allowed = memory_limit(cgroup)
-    usable = total if allowed is None else min(total, allowed)
-    value = f"{'none' if allowed is None else gib(allowed)}, the machine has {gib(total)}"
+    usable = available_memory(cgroup, meminfo)
+    value = f"{'none' if allowed is None else gib(allowed)}, the machine has {gib(machine_memory(meminfo))}"
     if usable < MEMORY_WANTED:
         value += f": training wants {gib(MEMORY_WANTED)} or more"
     yield Fact("limits", "memory", value, problem=usable < MEMORY_WANTED)
-
-
-def cpu_limit(cgroup: Path) -> float | None:
-    """CPUs by the scheduler's quota; None where there is no quota."""
-    both = read(cgroup / "cpu.max").split()  # v2: "200000 100000" or "max 100000"
-    if not both:
-        both = [read(cgroup / "cpu" / f"cpu.cfs_{name}_us") for name in ("quota", "period")]  # v1: quota -1 is none
-    quota, period = both
-    return int(quota) / int(period) if quota.isdecimal() and period.isdecimal() else None
-
-
-def memory_limit(cgroup: Path) -> int | None:
-    """Bytes the cgroup may use; None where there is no limit."""
-    text = read(cgroup / "memory.max") or read(cgroup / "memory" / "memory.limit_in_bytes")
-    return int(text) if text.isdecimal() and int(text) < NO_LIMIT else None
-
-
-def read(path: Path) -> str:
-    """A file of /sys without its line end; nothing where there is no such file."""
-    return path.read_text().strip() if path.is_file() else ""
 
 
 def gib(size: int) -> str:
@@ -189,7 +164,7 @@ def accelerator(driver: Path) -> Iterator[Fact]:
             said = (asked.stdout + asked.stderr).strip().partition("\n")[0]
             yield Fact("GPU", "device", f"nvidia-smi failed: {said}", problem=True)
     elif driver.is_file():
-        yield Fact("GPU", "driver", read(driver).partition("\n")[0] + " (without nvidia-smi in the container)")
+        yield Fact("GPU", "driver", driver.read_text().partition("\n")[0] + " (without nvidia-smi in the container)")
     else:
         yield Fact("GPU", "device", "none")
 

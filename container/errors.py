@@ -60,44 +60,6 @@ class ArtifactError(UserError):
     kind = Kind(exit_code=2, status=503, code="model_unavailable")
 
 
-class NotFound(UserError):
-    """No such route or model."""
-
-    kind = Kind(exit_code=2, status=404, code="not_found")
-
-
-class MethodNotAllowed(UserError):
-    """The route exists, the method does not."""
-
-    kind = Kind(exit_code=2, status=405, code="method_not_allowed")
-
-
-class NotAcceptable(UserError):
-    """None of the types in `Accept` can be produced."""
-
-    kind = Kind(exit_code=2, status=406, code="not_acceptable")
-
-
-class PayloadTooLarge(UserError):
-    """The body is larger than the limit."""
-
-    kind = Kind(exit_code=2, status=413, code="payload_too_large")
-
-
-class UnsupportedMediaType(UserError):
-    """The body's content type is not one we read."""
-
-    kind = Kind(exit_code=2, status=415, code="unsupported_media_type")
-
-
-class NotLoaded(UserError):
-    """A model cannot be loaded beside the others: its name is in use (409), or memory is (507)."""
-
-    def __init__(self, message: str, *, memory: bool = False) -> None:
-        super().__init__(message)
-        self.kind = Kind(2, 507, "out_of_memory") if memory else Kind(2, 409, "already_loaded")
-
-
 class Stopped(Exception):
     """The job was told to stop before there was anything to keep: no failure, and no model either."""
 
@@ -119,12 +81,6 @@ def kind_of(error: BaseException) -> Kind:
     if isinstance(error, (MemoryError, OSError)):
         return PlatformError.kind
     return AlgorithmError.kind
-
-
-def error_body(error: BaseException) -> dict[str, dict[str, str]]:
-    """The JSON body of a failed request: `{"error": {"code", "message"}}`, never a traceback."""
-    message = str(error) if isinstance(error, NmtError) else "The server failed on this request; its log says why."
-    return {"error": {"code": kind_of(error).code, "message": message}}
 
 
 def write_failure(path: Path, error: BaseException) -> None:

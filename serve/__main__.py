@@ -26,7 +26,7 @@ from pathlib import Path
 from container.artifact import open_artifact
 from container.errors import NmtError, PlatformError
 from container.paths import Paths
-from serve.machine import engine_environment
+from serve.engine.processor import engine_environment
 from serve.settings import Settings, check_engine
 
 PROGRAM = Path(__file__).resolve().parent.parent  # the folder that holds container/ and serve/

@@ -1,6 +1,6 @@
 """CloudWatch metrics without network or permissions: one JSON line a minute on stdout, in the embedded metric format.
 
-CloudWatch makes metrics of such lines in the log of an endpoint by itself. The format:
+CloudWatch itself turns such lines in the log of an endpoint into metrics. The format:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TextIO
+from typing import Literal, NamedTuple, TextIO
 
 from flask import Flask, Response, g, request
 
@@ -19,29 +19,37 @@ from serve.metrics import Metrics
 
 NAMESPACE = "SageMakerNMT"
 ROUTES = ("/invocations", "/models/<opaque:name>/invoke")
-MOST_LATENCIES = 10_000  # kept of one interval: the first ones
-UNITS = {
-    "Requests": "Count",
-    "Errors": "Count",
-    "LatencyP50": "Milliseconds",
-    "LatencyP99": "Milliseconds",
-    "WaitingSentences": "Count",
-    "SourceTokens": "Count",
+MOST_LATENCIES = 10_000  # the first ones of an interval are kept
+
+
+class Metric(NamedTuple):
+    """A metric of CloudWatch."""
+
+    unit: Literal["Count", "Milliseconds"]
+    meaning: str
+
+
+METRICS = {
+    "Requests": Metric("Count", "answered translation requests"),
+    "Errors": Metric("Count", "those of them that the server failed on (5xx)"),
+    "LatencyP50": Metric("Milliseconds", "median time to an answer; of a stream, to its first line"),
+    "LatencyP99": Metric("Milliseconds", "time within which 99 of 100 answers came"),
+    "WaitingSentences": Metric("Count", "sentences that wait for the engine at this moment"),
+    "SourceTokens": Metric("Count", "source tokens translated"),
 }
 
 
 def document(values: dict[str, float], milliseconds: int) -> dict[str, object]:
-    """`values`, some of UNITS, as one document of the embedded metric format, without dimensions."""
-    metrics = [{"Name": name, "Unit": UNITS[name]} for name in values]
+    """`values`, some of METRICS, as one document of the embedded metric format, without dimensions."""
+    metrics = [{"Name": name, "Unit": METRICS[name].unit} for name in values]
     directive = {"Namespace": NAMESPACE, "Dimensions": [[]], "Metrics": metrics}
     return {"_aws": {"Timestamp": milliseconds, "CloudWatchMetrics": [directive]}, **values}
 
 
 class Reporter:
-    """Writes what happened since the line before to `out`, every `seconds` and once more at `close`.
+    """Writes a line to `out` every `seconds`, and one more at `close`: METRICS of the time since the line before.
 
-    Requests and errors (5xx) of translations; their latency, of a stream to its first line; sentences that wait now;
-    source tokens translated. Percentiles are left out of a line without requests.
+    A line without requests has no latencies.
     """
 
     def __init__(self, metrics: Metrics, waiting: Callable[[], int], seconds: float, out: TextIO) -> None:
@@ -57,7 +65,7 @@ class Reporter:
         self._thread.start()
 
     def watch(self, app: Flask) -> None:
-        """Count the requests of an application made by `serve.web.routes.new_app`."""
+        """Count the requests of an application that `serve.web.routes.new_app` made."""
         app.after_request(self._seen)
 
     def _seen(self, response: Response) -> Response:
@@ -66,7 +74,7 @@ class Reporter:
         return response
 
     def add(self, seconds: float, status: int) -> None:
-        """One more answered request."""
+        """Count one answered request."""
         with self._lock:
             self._requests += 1
             self._errors += status >= 500
@@ -74,7 +82,7 @@ class Reporter:
                 self._latencies.append(seconds)
 
     def write(self) -> None:
-        """One line of what happened since the line before."""
+        """Write one line."""
         total = self._metrics.total("nmt_source_tokens_total")
         with self._lock:
             latencies, self._latencies = sorted(self._latencies), []
@@ -84,7 +92,9 @@ class Reporter:
         if latencies:
             values |= {"LatencyP50": percentile(latencies, 50), "LatencyP99": percentile(latencies, 99)}
         values |= {"WaitingSentences": self._waiting(), "SourceTokens": tokens}
-        self._out.write(json.dumps(document(values, time.time_ns() // 1_000_000)) + "\n")  # at once: a line stays whole
+        self._out.write(
+            json.dumps(document(values, time.time_ns() // 1_000_000)) + "\n"
+        )  # one call: the line stays whole
         self._out.flush()
 
     def _run(self, seconds: float) -> None:

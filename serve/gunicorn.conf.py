@@ -1,7 +1,7 @@
-"""gunicorn: one worker process, because one process holds one copy of the model, and threads to wait in.
+"""gunicorn: one worker process, because each would hold a copy of the model, and threads in which requests wait.
 
-The supervisor (`python -m serve`) sets NMT_RUN_DIR, where everything goes that gunicorn writes, so that a
-read-only root and any user id work, and NMT_LISTENER, the descriptor of the socket that nginx connects to.
+The supervisor (`python -m serve`) sets two variables. NMT_RUN_DIR is the folder of everything that gunicorn writes, so
+that a read-only root and any user id work. NMT_LISTENER is the descriptor of the socket that nginx connects to.
 """
 
 import os
@@ -29,6 +29,6 @@ def worker_exit(server, worker):  # type: ignore[no-untyped-def]
     """Write the last metrics and stop the engine's threads before the interpreter goes."""
     application = getattr(worker, "wsgi", None)
     if application is not None:
-        for name in ("emf", "service"):
+        for name in ("emf", "models"):
             if name in application.extensions:
                 application.extensions[name].close()

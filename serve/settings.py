@@ -4,89 +4,124 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from container.errors import PlatformError, UserError
 
-# What SageMaker sets in its containers and nobody else does; SAGEMAKER_BIND_TO_PORT is useful anywhere.
+# SageMaker sets these in its containers and nobody else does. SAGEMAKER_BIND_TO_PORT is useful anywhere.
 SIGNS_OF_SAGEMAKER = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "SAGEMAKER_BATCH",
     "SAGEMAKER_MULTI_MODEL",
     "SAGEMAKER_SAFE_PORT_RANGE",
 )
-ENGINES = ("ctranslate2", "tensorflow")
-DEVICES = ("auto", "cpu", "cuda")
 SPARE_THREADS = 8  # beyond the request slots, so that /ping and refusals never wait for a translation
 
+Engine = Literal["ctranslate2", "tensorflow"]
+Device = Literal["auto", "cpu", "cuda"]
 
-@dataclass(frozen=True)
-class Settings:
-    """Limits of one server process.
 
-    port: TCP port of nginx. SageMaker sets SAGEMAKER_BIND_TO_PORT in multi-container endpoints.
-    max_body_mb: MiB of request body, also once unpacked; 25 is what real-time endpoints pass on. 0 is no limit.
-    deadline_seconds: for one answer; real-time endpoints hang up after 60. 0 is no limit.
-    max_requests: requests answered at the same time; one more is told to come back.
-    max_waiting: sentences that may wait for the engine before a further request is refused.
-    batch_tokens: source tokens that go through the engine together, about 28 short sentences. Measured on 2 cores: with
-        1,024 a beam of 4 is less than half as fast, and memory grows by a third (benchmarks/RESULTS.md).
-    multi_model: models come and go by /models; SageMaker sets SAGEMAKER_MULTI_MODEL in such endpoints.
-    models_memory_mb: MiB that all loaded models may take; 0 is half of the container's memory.
-    engine: ctranslate2, or tensorflow for a model that was trained with saved_model=true.
-    device: of the engine; auto is the GPU where there is one.
-    emf_seconds: between two lines of CloudWatch metrics on stdout; 0 is none.
-    record_errors: a malformed record of a batch is answered by an `error` in its place, not a 400 for all.
-    log_text: messages of unexpected failures are logged, which may quote what was sent.
-    page: the page for people at `/`; by itself where no sign of SageMaker is, and never with several models.
-    """
+def _setting(
+    variable: str, default: object, meaning: str, low: int | None = None, high: int | None = None, **shown: str
+) -> Any:
+    """A field that the environment variable `variable` sets; `shown` replaces its default in the table of the docs."""
+    return Field(default, description=meaning, ge=low, le=high, json_schema_extra={"variable": variable, **shown})
 
-    port: int = 8080
-    max_body_mb: int = 25
-    deadline_seconds: int = 55
-    max_requests: int = 256
-    max_waiting: int = 8192
-    batch_tokens: int = 256
-    multi_model: bool = False
-    models_memory_mb: int = 0
-    engine: str = "ctranslate2"
-    device: str = "auto"
-    page: bool = False
-    emf_seconds: int = 0
-    record_errors: bool = False
-    log_text: bool = False
+
+class Settings(BaseModel):
+    """Limits and choices of one server process. The table of settings in docs/http.md is made from these fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    port: int = _setting("SAGEMAKER_BIND_TO_PORT", 8080, "TCP port that the server listens on", 1, 65_535)
+    max_body_mb: int = _setting(
+        "NMT_MAX_BODY_MB", 25, "MiB of a body, also after it is unpacked; more is a 413. 0 is no limit", 0, 4096
+    )
+    deadline_seconds: int = _setting(
+        "NMT_DEADLINE_SECONDS", 55, "for one answer; after that it is a 503. 0 is no limit", 0, 86_400
+    )
+    max_requests: int = _setting(
+        "NMT_MAX_REQUESTS", 256, "requests answered at the same time; one more is a 503", 1, 900
+    )
+    max_waiting: int = _setting(
+        "NMT_MAX_WAITING", 8192, "sentences that may wait for the engine; a further request is a 503", 1, 10_000_000
+    )
+    # About 28 short sentences. Measured on 2 cores: with 1,024 tokens a beam of 4 is less than half as fast, and memory
+    # grows by a third (benchmarks/RESULTS.md).
+    batch_tokens: int = _setting(
+        "NMT_BATCH_TOKENS", 256, "source tokens that go through the engine together", 1, 1_000_000
+    )
+    multi_model: bool = _setting(
+        "SAGEMAKER_MULTI_MODEL",
+        False,
+        "`true` loads and unloads models by `/models`; SageMaker sets it in multi-model endpoints",
+        shown_default="`false`",
+        shown_values="`true` or `false`",
+    )
+    models_memory_mb: int = _setting(
+        "NMT_MODELS_MEMORY_MB",
+        0,
+        "MiB for all models of a multi-model endpoint; 0 is half of the container's memory",
+        0,
+        10_000_000,
+    )
+    engine: Engine = _setting(
+        "NMT_ENGINE", "ctranslate2", "`tensorflow` is for a model that was trained with `saved_model=true`"
+    )
+    device: Device = _setting("NMT_DEVICE", "auto", "of the engine; `auto` is the GPU where there is one")
+    page: bool = _setting(
+        "NMT_UI",
+        False,
+        "1 shows the page for people at `/`, 0 hides it; a multi-model endpoint never has it",
+        shown_default="1 outside of SageMaker, else 0",
+    )
+    emf: bool = _setting(
+        "NMT_EMF",
+        False,
+        "1 writes lines of CloudWatch metrics to stdout, in the embedded metric format; see Metrics",
+    )
+    emf_seconds: int = _setting("NMT_EMF_SECONDS", 60, "between two such lines", 1, 86_400)
+    record_errors: bool = _setting(
+        "NMT_RECORD_ERRORS", False, "1 answers a malformed record of a batch by an `error` in its place; see Failures"
+    )
+    log_text: bool = _setting(
+        "NMT_LOG_TEXT", False, "1 logs the messages of unexpected failures, which may quote what was sent"
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read the settings; `UserError` names the variable that is no number, out of range or no known name.
+        """Read the settings; `UserError` names a variable that is out of its range, and says what the range is.
 
-        A batch transform job (SAGEMAKER_BATCH=true) has neither limit unless it is given: SageMaker sets its own.
+        In a batch transform job (SAGEMAKER_BATCH=true) body and deadline have no limit unless one is given: SageMaker
+        has limits of its own there.
         """
-        transform = _is_true(environment, "SAGEMAKER_BATCH")
-        body, deadline = (0, 0) if transform else (cls.max_body_mb, cls.deadline_seconds)
-        multi_model = _is_true(environment, "SAGEMAKER_MULTI_MODEL")
-        emf = _number(environment, "NMT_EMF", 0, 0, 1)
-        outside = not any(environment.get(sign) for sign in SIGNS_OF_SAGEMAKER)
-        return cls(
-            port=_number(environment, "SAGEMAKER_BIND_TO_PORT", cls.port, 1, 65535),
-            max_body_mb=_number(environment, "NMT_MAX_BODY_MB", body, 0, 4096),
-            deadline_seconds=_number(environment, "NMT_DEADLINE_SECONDS", deadline, 0, 86_400),
-            max_requests=_number(environment, "NMT_MAX_REQUESTS", cls.max_requests, 1, 900),
-            max_waiting=_number(environment, "NMT_MAX_WAITING", cls.max_waiting, 1, 10_000_000),
-            batch_tokens=_number(environment, "NMT_BATCH_TOKENS", cls.batch_tokens, 1, 1_000_000),
-            multi_model=multi_model,
-            models_memory_mb=_number(environment, "NMT_MODELS_MEMORY_MB", cls.models_memory_mb, 0, 10_000_000),
-            engine=_choice(environment, "NMT_ENGINE", ENGINES),
-            device=_choice(environment, "NMT_DEVICE", DEVICES),
-            emf_seconds=_number(environment, "NMT_EMF_SECONDS", 60, 1, 86_400) if emf else 0,
-            record_errors=bool(_number(environment, "NMT_RECORD_ERRORS", 0, 0, 1)),
-            log_text=bool(_number(environment, "NMT_LOG_TEXT", 0, 0, 1)),
-            page=bool(_number(environment, "NMT_UI", int(outside), 0, 1)) and not multi_model,
-        )
+        described = cls.model_json_schema()["properties"]
+        variables = {name: field["variable"] for name, field in described.items()}
+        defaults: dict[str, Any] = {"page": not any(environment.get(sign) for sign in SIGNS_OF_SAGEMAKER)}
+        if _is_true(environment, "SAGEMAKER_BATCH"):
+            defaults |= {"max_body_mb": 0, "deadline_seconds": 0}
+        given: dict[str, Any] = {
+            name: _parse(text, is_flag=described[name]["type"] == "boolean")
+            for name, variable in variables.items()
+            if (text := environment.get(variable))
+        }
+        given["multi_model"] = _is_true(environment, variables["multi_model"])
+        try:
+            settings = cls.model_validate({**defaults, **given})
+        except ValidationError as error:
+            name = str(error.errors()[0]["loc"][0])
+            variable = variables[name]
+            raise UserError(
+                f"The environment variable {variable} is {environment[variable]!r}: give {_wanted(described[name])}."
+            ) from None
+        return settings.model_copy(update={"page": settings.page and not settings.multi_model})
 
     @property
     def threads(self) -> int:
+        """Threads that the worker has for requests."""
         return self.max_requests + SPARE_THREADS
 
 
@@ -99,22 +134,21 @@ def check_engine(engine: str) -> None:
         )
 
 
-def _is_true(environment: Mapping[str, str], name: str) -> bool:
-    return environment.get(name, "").lower() == "true"
+def _is_true(environment: Mapping[str, str], variable: str) -> bool:
+    """Whether one of SageMaker's own flags is set; it writes them as `true`."""
+    return environment.get(variable, "").lower() == "true"
 
 
-def _choice(environment: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
-    """One of `choices`; the first is the default."""
-    value = environment.get(name) or choices[0]
-    if value not in choices:
-        raise UserError(
-            f"The environment variable {name} is {value!r}: give {', '.join(choices[:-1])} or {choices[-1]}."
-        )
-    return value
+def _parse(text: str, is_flag: bool) -> object:
+    """A whole number, or for a flag a boolean; anything else stays a text, which the field of a number refuses."""
+    if not (text.isascii() and text.isdecimal()):
+        return text
+    number = int(text)
+    return bool(number) if is_flag and number <= 1 else number
 
 
-def _number(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    text = environment.get(name) or str(default)
-    if not text.isascii() or not text.isdecimal() or not low <= int(text) <= high:
-        raise UserError(f"The environment variable {name} is {text!r}: give a whole number from {low} to {high}.")
-    return int(text)
+def _wanted(field: Mapping[str, Any]) -> str:
+    """The values that a field takes, for the message that refuses another; `field` is its JSON schema."""
+    if "enum" in field:
+        return f"{', '.join(field['enum'][:-1])} or {field['enum'][-1]}"
+    return f"a whole number from {field.get('minimum', 0)} to {field.get('maximum', 1)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from functools import partial
@@ -14,14 +13,11 @@ from container.errors import NmtError
 from container.paths import Paths
 from serve.emf import Reporter
 from serve.engine.loading import load
-from serve.models import Models
-from serve.service import Service
+from serve.models import LoadedModel, Models
 from serve.settings import Settings
-from serve.web.model_routes import create_multi_model_app
-from serve.web.page_routes import add_page
-from serve.web.routes import create_app, log_to_stdout
-
-log = logging.getLogger("serve")
+from serve.web.logs import log, log_to_stdout
+from serve.web.page import add_page
+from serve.web.routes import create_app, create_multi_model_app
 
 
 def application() -> Flask:
@@ -30,29 +26,28 @@ def application() -> Flask:
     log_to_stdout(settings.log_text)
     if settings.multi_model:
         models = Models(paths.base / "models", settings)
-        app = create_multi_model_app(models)
-        return _reporting(app, models, settings)
-    service = Service(partial(load, paths.model, settings), settings, end_worker)
-    app = create_app(service)
+        return _with_extensions(create_multi_model_app(models), models, settings)
+    model = LoadedModel(partial(load, paths.model, settings), settings, end_worker)
+    app = create_app(model)
     if settings.page:
         add_page(app, paths.model)
-    return _reporting(app, service, settings)
+    return _with_extensions(app, model, settings)
 
 
-def _reporting(app: Flask, service: Service | Models, settings: Settings) -> Flask:
-    """The application with what gunicorn closes when its worker ends."""
-    app.extensions["service"] = service
-    if settings.emf_seconds:
-        reporter = Reporter(service.metrics, service.waiting, settings.emf_seconds, sys.stdout)
+def _with_extensions(app: Flask, models: LoadedModel | Models, settings: Settings) -> Flask:
+    """The application with what gunicorn closes when its worker ends: the models, and the metrics for CloudWatch."""
+    app.extensions["models"] = models
+    if settings.emf:
+        reporter = Reporter(models.metrics, models.waiting, settings.emf_seconds, sys.stdout)
         reporter.watch(app)
         app.extensions["emf"] = reporter
     return app
 
 
 def end_worker(error: BaseException) -> None:
-    """End a worker that cannot load its model, in the way that makes gunicorn, and so the container, end too.
+    """End a worker that cannot load its model, with the exit code that makes gunicorn, and so the container, end too.
 
-    `sys.exit` would end only the loading thread.
+    `sys.exit` would end only the thread that loads.
     """
     if isinstance(error, NmtError):
         print(f"serve: {error}", file=sys.stderr, flush=True)

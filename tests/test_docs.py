@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from train.job.describe import markdown_table
+from docs.tables import TABLES, names_of_tables, with_current_tables
 from train.job.hyperparameters import Hyperparameters
 
 PAGES = [
@@ -27,8 +27,18 @@ def pages(repo: Path) -> list[Path]:
     return [*(repo / page for page in PAGES), *sorted((repo / "docs").glob("*.md"))]
 
 
-def test_the_table_of_hyperparameters_is_the_schemas(repo: Path) -> None:
-    assert (repo / "docs" / "hyperparameters.md").read_text().strip() == markdown_table().strip(), "run `make docs`"
+def test_every_table_is_current_and_stands_in_one_page(repo: Path) -> None:
+    texts = [page.read_text() for page in pages(repo)]
+    assert sorted(name for text in texts for name in names_of_tables(text)) == sorted(TABLES)
+    old = [page.name for page in pages(repo) if with_current_tables(page.read_text()) != page.read_text()]
+    assert not old, "run `make docs`"
+
+
+def test_a_table_that_is_not_current_is_written_again() -> None:
+    page = "# Errors\n\n<!-- table: errors -->\n| old |\n<!-- /table -->\n\nEnd.\n"
+    current = with_current_tables(page)
+    assert current == f"# Errors\n\n<!-- table: errors -->\n{TABLES['errors']()}\n<!-- /table -->\n\nEnd.\n"
+    assert "`NameInUse`" in current and "| old |" not in current
 
 
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "max_len", "non_breaking_in", "dropout_rate"])

@@ -25,8 +25,8 @@ import sentencepiece
 from flask import Flask, Response, request
 
 from container.artifact import Artifact, open_artifact
+from container.resources import available_cpus
 from container.text import normalise
-from serve.machine import available_cpus
 
 NGINX = """
 daemon off; worker_processes auto; pid {folder}/nginx.pid; error_log stderr;

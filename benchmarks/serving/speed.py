@@ -31,8 +31,9 @@ from benchmarks.serving.engine_alone import EngineSpeed, engine_alone
 from benchmarks.serving.http_load import Load, bodies_of, in_second_process
 from benchmarks.serving.two_engines import float32_model
 from container.artifact import SAVED_MODEL, WEIGHTS
+from container.resources import available_cpus
 from data.sample import read_part
-from serve.machine import available_cpus, engine_environment
+from serve.engine.processor import engine_environment
 
 SENTENCES = 4096
 CONNECTIONS = (1, 8, 32, 128)

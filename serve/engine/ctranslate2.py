@@ -10,8 +10,8 @@ import ctranslate2
 
 from container.artifact import Artifact
 from serve.engine.interface import Hypothesis, Options, Predictor, Source, Translation
+from serve.engine.processor import in_background
 from serve.engine.tokenization import Tokenization
-from serve.machine import in_background
 
 COMPUTE_TYPES = {"cpu": "default", "cuda": "float16"}  # default: the number format of the export
 

@@ -10,9 +10,9 @@ import ctranslate2
 
 from container.artifact import open_artifact
 from container.errors import PlatformError
+from container.resources import available_cpus
 from serve.engine.ctranslate2 import CTranslate2Predictor
 from serve.engine.interface import WARM_UP, Predictor
-from serve.machine import available_cpus
 from serve.settings import Settings, check_engine
 
 

@@ -1,67 +1,128 @@
-"""The HTTP routes. Everything a request can get wrong ends in the one error table of `container.errors`."""
+"""The applications: every HTTP route, for one model (`create_app`) and for several (`create_multi_model_app`)."""
 
 from __future__ import annotations
 
 import json
-import logging
 import math
-import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from functools import partial
 from itertools import chain, islice
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException
+from pydantic import ValidationError
+from werkzeug.routing import BaseConverter
 
-from container import errors
+from container.errors import UserError
+from container.resources import available_cpus, available_memory
 from serve.engine.interface import Translation
-from serve.machine import available_cpus, available_memory, execution_parameters
 from serve.metrics import Metrics
-from serve.service import Service
+from serve.models import LoadedModel, Models, ModelToLoad
 from serve.settings import Settings
 from serve.web import formats
+from serve.web.answers import write_stream
+from serve.web.bodies import unpack
+from serve.web.errors import handle_errors, request_id
+from serve.web.logs import log
 from serve.web.openapi import document
-
-log = logging.getLogger("serve")
+from serve.web.transform import execution_parameters
 
 # Headers of a request that come back in its answer (SageMaker: "custom attributes", "inference id").
 ECHOED = ("X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id", "X-Request-Id")
 
 
-def create_app(service: Service) -> Flask:
-    """The WSGI application over `service`, the one model of this process."""
-    app = new_app(service.settings, service.metrics, service.waiting)
+def create_app(model: LoadedModel) -> Flask:
+    """The WSGI application over the one model of this process."""
+    app = new_app(model.settings, model.metrics, model.waiting)
 
     @app.route("/ping", methods=["GET", "POST"])  # HEAD comes with GET
     def ping() -> Response:
-        service.check()
+        model.check()
         return Response(status=200)
 
     @app.post("/invocations")
     def invocations() -> Response:
         with ExitStack() as held:
-            return answer(service, held)
+            return answer(model, held)
 
     return app
 
 
+# ---- several models (SAGEMAKER_MULTI_MODEL=true), which SageMaker loads and unloads --------------------
+
+
+class OpaqueName(BaseConverter):
+    """Any text at all, also slashes and line breaks: every model that was loaded must be reachable."""
+
+    regex = r"(?s:.+?)"
+    part_isolating = False
+
+
+def create_multi_model_app(models: Models) -> Flask:
+    """The WSGI application over `models`: ready from the first moment, without any model."""
+    app = new_app(models.settings, models.metrics, models.waiting)
+    app.url_map.converters["opaque"] = OpaqueName
+    app.url_map.merge_slashes = False
+
+    @app.route("/ping", methods=["GET", "POST"])
+    def ping() -> Response:
+        for model in models.loaded():
+            model.check()
+        return Response(status=200)
+
+    @app.post("/models")  # 409 when the name is in use, 507 when there is no memory
+    def load() -> Response:
+        wanted = _model_to_load()
+        models.load(wanted.model_name, wanted.url)
+        return _json(models.describe(wanted.model_name))
+
+    @app.get("/models")
+    def list_models() -> Response:
+        return _json(models.list(request.args.get("next_page_token")))
+
+    @app.get("/models/<opaque:name>")
+    def describe(name: str) -> Response:
+        return _json(models.describe(name))
+
+    @app.delete("/models/<opaque:name>")
+    def unload(name: str) -> Response:
+        models.unload(name)
+        return _json({})
+
+    @app.post("/models/<opaque:name>/invoke")
+    def invoke(name: str) -> Response:
+        with ExitStack() as held:
+            return answer(held.enter_context(models.use(name)), held)
+
+    return app
+
+
+def _model_to_load() -> ModelToLoad:
+    try:
+        return ModelToLoad.model_validate(request.get_json(force=True, silent=True))
+    except ValidationError:
+        raise UserError(
+            'The body must be JSON with a name and a folder: {"model_name": "m", "url": "/opt/ml/…"}.'
+        ) from None
+
+
+# ---- what all applications have ------------------------------------------------------------------------
+
+
 def new_app(settings: Settings, metrics: Metrics, waiting: Callable[[], int]) -> Flask:
-    """An application with what all modes have: limits, description, metrics, JSON errors, one log line a request."""
+    """An application with limits, description, metrics, JSON errors, and one log line a request."""
     app = Flask("serve", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_mb * 2**20 or None
 
     @app.get("/execution-parameters")
     def parameters_of_a_transform() -> Response:
-        limits = execution_parameters(available_cpus(), available_memory(), settings.max_body_mb, settings.max_requests)
-        return Response(json.dumps(limits), content_type=formats.JSON)
+        cpus, memory = available_cpus(), available_memory()
+        return _json(execution_parameters(cpus, memory, settings.max_body_mb, settings.max_requests))
 
     @app.get("/openapi.json")
     def openapi() -> Response:
-        return Response(json.dumps(document(settings.multi_model)), content_type=formats.JSON)
+        return _json(document(settings.multi_model))
 
     @app.get("/metrics")
     def prometheus() -> Response:
@@ -70,127 +131,40 @@ def new_app(settings: Settings, metrics: Metrics, waiting: Callable[[], int]) ->
 
     app.before_request(_start)
     app.after_request(partial(_finish, metrics))
-    app.register_error_handler(errors.NmtError, failed)
-    app.register_error_handler(HTTPException, _refused)
-    app.register_error_handler(Exception, failed)
+    handle_errors(app)
     return app
 
 
-def answer(service: Service, held: ExitStack) -> Response:
-    """Translate the request at hand. `held` is what it occupies, until its last byte is out where it streams."""
-    settings = service.settings
-    held.enter_context(service.slot())
+def _json(value: object) -> Response:
+    return Response(json.dumps(value), content_type=formats.JSON)
+
+
+def answer(model: LoadedModel, held: ExitStack) -> Response:
+    """Translate the request at hand. `held` is what it occupies; a stream keeps it until its last byte is sent."""
+    settings = model.settings
+    held.enter_context(model.slot())
     media, charset = formats.content_type(request.headers.get("Content-Type", ""))
     answer_in = formats.accepted(request.headers.get("Accept"), media)
     encoding = (request.content_encoding or "").lower()
-    data = formats.unpacked(request.get_data(cache=False), encoding, settings.max_body_mb * 2**20)
-    parsed = formats.read(data, media, charset, settings.record_errors)
-    g.records = len(parsed.items)
-    if any(item.parameters.stream for item in parsed.items):
-        for error in filter(None, (item.error for item in parsed.items)):
+    data = unpack(request.get_data(cache=False), encoding, settings.max_body_mb * 2**20)
+    body = formats.read(data, media, charset, settings.record_errors)
+    g.records = len(body.records)
+    if any(record.parameters.stream for record in body.records):
+        for error in filter(None, (record.error for record in body.records)):
             raise error  # a stream has no place for it
-        return _streamed(service.stream(parsed.items), held)
-    translations = service.translate(parsed.items, g.started + (settings.deadline_seconds or math.inf))
-    return Response(formats.write(parsed, translations, answer_in), content_type=_with_charset(answer_in))
+        return _streamed(model.stream(body.records), held)
+    translations = model.translate(body.records, g.started + (settings.deadline_seconds or math.inf))
+    written = formats.write(body, translations, answer_in)
+    return Response(written, content_type=formats.content_type_of(answer_in))
 
 
 def _streamed(translations: Iterator[Translation], held: ExitStack) -> Response:
-    """An answer that goes out sentence by sentence, past nginx's buffers; its slot is held until the last is out."""
+    """An answer that is sent sentence by sentence, without nginx's buffers; it keeps its slot until its end."""
     first = list(islice(translations, 1))  # what can be refused is refused with its own status
-    response = Response(formats.write_stream(chain(first, translations)), content_type=formats.JSON_LINES)
+    response = Response(write_stream(chain(first, translations)), content_type=formats.JSON_LINES)
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(held.pop_all().close)
     return response
-
-
-def _with_charset(media: str) -> str:
-    return media if media.startswith("application/") else f"{media}; charset=utf-8"  # JSON is UTF-8 by itself
-
-
-def failed(error: Exception) -> Response:
-    """The answer to any failure: status and code of its kind, one sentence, and never a traceback."""
-    kind = errors.kind_of(error)
-    if not isinstance(error, errors.NmtError):
-        log.error("unexpected failure", exc_info=error, extra={"fields": {"request_id": _request_id()}})
-    response = Response(json.dumps(errors.error_body(error)), kind.status, content_type=formats.JSON)
-    if kind.status == 503:
-        response.headers["Retry-After"] = str(getattr(error, "retry_after", 1))
-    return response
-
-
-def _refused(refusal: HTTPException) -> Response:
-    """werkzeug's own refusals in our words; headers such as Allow stay."""
-    here = f"{request.method} {request.path[:100]}"
-    known: dict[int | None, errors.NmtError] = {
-        404: errors.NotFound(f"There is no {request.path[:100]} here: GET /openapi.json lists what is."),
-        405: errors.MethodNotAllowed(f"{here} is not possible: the header Allow says what is."),
-        413: errors.PayloadTooLarge("The body is larger than the limit: send fewer texts at a time."),
-    }
-    default: errors.NmtError = errors.UserError(f"The request could not be read: {refusal.name}.")
-    if refusal.code is None or refusal.code >= 500:
-        default = errors.AlgorithmError("The server failed on this request; its log says why.")
-    response = failed(known.get(refusal.code, default))
-    if isinstance(allowed := getattr(refusal, "valid_methods", None), (list, tuple, set, frozenset)):
-        response.headers["Allow"] = ", ".join(sorted(allowed))
-    return response
-
-
-# ---- one log line a request ----------------------------------------------------------------------------
-
-
-ENCODER = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would make one for each line
-
-
-class JsonLines(logging.Formatter):
-    """Log records as JSON objects, one a line; `extra={"fields": {…}}` adds fields.
-
-    An exception's message may quote what a client sent: without `log_text` only its kind and its places are logged.
-    """
-
-    def __init__(self, log_text: bool = False) -> None:
-        super().__init__()
-        self._log_text = log_text
-
-    def format(self, record: logging.LogRecord) -> str:
-        time_of = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line = {"time": time_of, "level": record.levelname.lower(), "message": record.getMessage()}
-        line |= getattr(record, "fields", {})
-        if record.exc_info and record.exc_info[1]:
-            error = record.exc_info[1]
-            line["traceback"] = "".join(traceback.format_exception(error)) if self._log_text else _places(error)
-        return ENCODER.encode(line)
-
-
-def _places(error: BaseException) -> str:
-    """The traceback of an exception and of its causes, without their messages."""
-    parts: list[str] = []
-    chain: BaseException | None = error
-    while chain is not None:
-        parts.insert(0, "".join(traceback.format_tb(chain.__traceback__)) + type(chain).__name__)
-        chain = chain.__cause__ or chain.__context__
-    return "\n".join(parts)
-
-
-def log_to_stdout(log_text: bool = False) -> None:
-    """Send this room's log to stdout, where SageMaker collects it, and give gunicorn's the same form.
-
-    A line says nothing of the place, the thread or the process that wrote it, so nothing of it is looked up:
-    half the cost of a line ("Optimization", in Python's logging HOWTO). It holds for every logger of the process.
-    """
-    logging._srcfile = None  # type: ignore[attr-defined]
-    logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
-    formatter = JsonLines(log_text)
-    for theirs in logging.getLogger("gunicorn.error").handlers:
-        theirs.setFormatter(formatter)
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(formatter)
-    log.handlers[:] = [handler]
-    log.setLevel(logging.INFO)
-    log.propagate = False
-
-
-def _request_id() -> str:
-    return request.headers.get("X-Request-Id", "")
 
 
 def _start() -> None:
@@ -209,7 +183,7 @@ def _finish(metrics: Metrics, response: Response) -> Response:
     if request.path == "/ping" and response.status_code == 200:
         return response  # asked every few seconds
     fields = {
-        "request_id": _request_id(),
+        "request_id": request_id(),
         "method": request.method,
         "route": route,
         "status": response.status_code,

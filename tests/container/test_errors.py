@@ -12,17 +12,10 @@ from container.errors import (
     ArtifactError,
     ChannelError,
     HyperparameterError,
-    MethodNotAllowed,
     NmtError,
-    NotAcceptable,
-    NotFound,
-    NotLoaded,
     Overloaded,
-    PayloadTooLarge,
     PlatformError,
-    UnsupportedMediaType,
     UserError,
-    error_body,
     kind_of,
     write_failure,
 )
@@ -35,13 +28,6 @@ from container.errors import (
         (HyperparameterError("x"), 2, 400, "bad_request"),
         (ChannelError("x"), 2, 400, "bad_request"),
         (ArtifactError("x"), 2, 503, "model_unavailable"),
-        (NotFound("x"), 2, 404, "not_found"),
-        (MethodNotAllowed("x"), 2, 405, "method_not_allowed"),
-        (NotAcceptable("x"), 2, 406, "not_acceptable"),
-        (PayloadTooLarge("x"), 2, 413, "payload_too_large"),
-        (UnsupportedMediaType("x"), 2, 415, "unsupported_media_type"),
-        (NotLoaded("x"), 2, 409, "already_loaded"),
-        (NotLoaded("x", memory=True), 2, 507, "out_of_memory"),
         (AlgorithmError("x"), 3, 500, "internal_error"),
         (ZeroDivisionError("x"), 3, 500, "internal_error"),
         (PlatformError("x"), 4, 503, "unavailable"),
@@ -65,15 +51,6 @@ def test_no_kind_of_failure_is_exit_code_zero() -> None:
 def test_overloaded_says_when_to_come_back() -> None:
     assert Overloaded("busy").retry_after == 1
     assert Overloaded("busy", retry_after=7).retry_after == 7
-
-
-def test_the_body_of_a_failed_request_has_our_sentence_and_nobody_elses() -> None:
-    assert error_body(NotFound("There is no route /x.")) == {
-        "error": {"code": "not_found", "message": "There is no route /x."}
-    }
-    body = error_body(ValueError("the secret is 42"))
-    assert body["error"]["code"] == "internal_error"
-    assert "42" not in body["error"]["message"]
 
 
 # The failure file

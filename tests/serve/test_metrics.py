@@ -6,7 +6,7 @@ import re
 
 import requests
 
-from serve.metrics import Metrics
+from serve.metrics import METRICS, Metrics
 from tests.serve.server import DEADLINE, Server
 
 
@@ -32,6 +32,15 @@ def test_requests_batches_and_tokens_are_counted(server: Server) -> None:
     timed = 'nmt_request_seconds_count{route="/invocations"}'
     assert after[timed] == before.get(timed, 0) + 1
     assert "secret" not in str(after)
+
+
+def test_every_metric_has_the_labels_that_are_documented(server: Server) -> None:
+    server.invoke(["Hello!"])
+    found = numbers(server)
+    for name, metric in METRICS.items():
+        series = f"{name}_count" if metric.kind == "histogram" else name
+        labels = [re.findall(r'([a-z]+)="', key) for key in found if key.partition("{")[0] == series]
+        assert labels and all(each == list(metric.labels) for each in labels), name
 
 
 def test_the_buckets_of_a_histogram_add_up() -> None:

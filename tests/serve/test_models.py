@@ -12,8 +12,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from container.errors import NotFound
-from serve.models import Models
+from serve.models import ModelNotFound, Models
 from serve.settings import Settings
 from tests.serve.server import DEADLINE, Server, start_server, wait_for
 
@@ -156,9 +155,9 @@ def test_the_list_has_pages(models_base: Path) -> None:
     for name in "cab":
         models.load(name, str(models_base / "models" / name / "model"))
     first = models.list(None)
-    assert [entry["modelName"] for entry in first["models"]] == ["a", "b"]  # type: ignore[attr-defined]
-    second = models.list(str(first["nextPageToken"]))
-    assert [entry["modelName"] for entry in second["models"]] == ["c"]  # type: ignore[attr-defined]
+    assert [entry["modelName"] for entry in first["models"]] == ["a", "b"]
+    second = models.list(first["nextPageToken"])
+    assert [entry["modelName"] for entry in second["models"]] == ["c"]
     assert "nextPageToken" not in second
     models.close()
 
@@ -166,13 +165,13 @@ def test_the_list_has_pages(models_base: Path) -> None:
 def test_a_model_in_use_is_unloaded_when_its_last_request_has_gone(models_base: Path) -> None:
     models = Models(models_base / "models", Settings())
     models.load("m", str(models_base / "models" / "a" / "model"))
-    with models.use("m") as service:
+    with models.use("m") as model:
         unloading = threading.Thread(target=models.unload, args=["m"])
         unloading.start()
-        wait_for(lambda: not models.services())  # until nobody finds it any more
-        with pytest.raises(NotFound), models.use("m"):
+        wait_for(lambda: not models.loaded())  # until nobody finds it any more
+        with pytest.raises(ModelNotFound), models.use("m"):
             pass
-        service.check()
+        model.check()
         assert unloading.is_alive()
     unloading.join(DEADLINE)
     assert not unloading.is_alive()

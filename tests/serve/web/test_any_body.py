@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serve.text.parameters import Parameters
-from serve.web.formats import READERS
+from serve.web.formats import FORMATS
 from tests.serve.server import Server
 
 # For each of the five tests, so that 10,000 bodies are sent in all. Fewer by hand: NMT_TEST_BODIES=100
@@ -44,7 +44,7 @@ def assert_answered(server: Server, body: bytes, content_type: str, **headers: s
 
 
 @MANY
-@given(st.binary(max_size=200), st.sampled_from(list(READERS)), st.sampled_from(["", "gzip"]))
+@given(st.binary(max_size=200), st.sampled_from(list(FORMATS)), st.sampled_from(["", "gzip"]))
 def test_any_bytes(server: Server, body: bytes, content_type: str, encoding: str) -> None:
     assert_answered(server, body, content_type, Content_Encoding=encoding)
 

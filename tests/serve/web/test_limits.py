@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 import requests
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from container.artifact import open_artifact
-from container.errors import Overloaded, PayloadTooLarge
+from container.errors import Overloaded
 from serve.engine.batching import Batcher, Work
 from serve.engine.ctranslate2 import CTranslate2Predictor
 from serve.engine.interface import default_options
-from serve.machine import available_memory, execution_parameters
-from serve.settings import Settings
-from serve.web.formats import unpacked
+from serve.web.bodies import unpack
+from serve.web.transform import execution_parameters
 from tests.serve.gate import HELD, Gate
 from tests.serve.server import DEADLINE, Server, wait_for
 
@@ -26,7 +26,7 @@ Start = Callable[..., Server]
 GIB = 2**30
 
 
-def test_a_gzip_body_is_unpacked(server: Server) -> None:
+def test_a_gzip_body_is_unpack(server: Server) -> None:
     plain = server.invoke("Hello!\nthe dog\n", "text/plain").text
     packed = gzip.compress(b"Hello!\n") + gzip.compress(b"the dog\n")  # two members are one file
     assert server.invoke(packed, "text/plain", Content_Encoding="gzip").text == plain
@@ -45,10 +45,10 @@ def test_a_gzip_bomb_is_a_413(server: Server) -> None:
     assert "25 MB" in response.json()["error"]["message"]
 
 
-def test_no_more_than_the_limit_is_unpacked() -> None:
-    assert unpacked(gzip.compress(b"abc"), "gzip", 3) == b"abc"
-    with pytest.raises(PayloadTooLarge):
-        unpacked(gzip.compress(b"abcd"), "gzip", 3)
+def test_no_more_than_the_limit_is_unpack() -> None:
+    assert unpack(gzip.compress(b"abc"), "gzip", 3) == b"abc"
+    with pytest.raises(RequestEntityTooLarge):
+        unpack(gzip.compress(b"abcd"), "gzip", 3)
 
 
 def test_json_lines_have_parameters_of_their_own(server: Server) -> None:
@@ -81,14 +81,6 @@ def test_a_deadline_that_has_passed(base: Path) -> None:
     batcher.close()
 
 
-def test_limits_are_lifted_for_batch_transform() -> None:
-    assert (Settings().max_body_mb, Settings().deadline_seconds) == (25, 55)
-    lifted = Settings.from_environment({"SAGEMAKER_BATCH": "true"})
-    assert (lifted.max_body_mb, lifted.deadline_seconds) == (0, 0)
-    kept = Settings.from_environment({"SAGEMAKER_BATCH": "true", "NMT_MAX_BODY_MB": "7", "NMT_DEADLINE_SECONDS": "9"})
-    assert (kept.max_body_mb, kept.deadline_seconds) == (7, 9)
-
-
 def test_a_batch_transform_takes_a_body_of_any_size(start: Start) -> None:
     server = start(SAGEMAKER_BATCH="true")
     server.wait_until_ready()
@@ -119,16 +111,3 @@ def test_execution_parameters_agree_with_the_limits(
 ) -> None:
     limits = execution_parameters(cpus, memory, max_body_mb, max_requests)
     assert (limits["MaxConcurrentTransforms"], limits["MaxPayloadInMB"]) == expected
-
-
-def test_memory_is_the_cgroups_or_the_machines(tmp_path: Path) -> None:
-    meminfo = tmp_path / "meminfo"
-    meminfo.write_text("MemTotal:     1000 kB\nMemFree:  10 kB\n")
-    assert available_memory(tmp_path, meminfo) == 1000 * 1024
-    (tmp_path / "memory.max").write_text("max\n")
-    assert available_memory(tmp_path, meminfo) == 1000 * 1024
-    (tmp_path / "memory.max").write_text("4096\n")
-    assert available_memory(tmp_path, meminfo) == 4096
-    (tmp_path / "memory").mkdir()
-    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("2048\n")
-    assert available_memory(tmp_path, meminfo) == 2048

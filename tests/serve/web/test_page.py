@@ -18,7 +18,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from container.artifact import Calibration
 from serve.settings import SIGNS_OF_SAGEMAKER, Settings
-from serve.web.page_routes import FOLDER
+from serve.web.page import FOLDER
 from tests.engine import skip_or_fail
 from tests.serve.server import DEADLINE, Server
 from tests.serve.tiny_model import write_tiny_model

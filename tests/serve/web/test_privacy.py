@@ -13,9 +13,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from serve.engine.loading import load
-from serve.service import Service
+from serve.models import LoadedModel
 from serve.settings import Settings
-from serve.web.routes import JsonLines, create_app, log
+from serve.web.logs import JsonLines, log
+from serve.web.routes import create_app
 
 SECRET = "the secret zebra"
 
@@ -23,8 +24,8 @@ SECRET = "the secret zebra"
 @pytest.fixture
 def client(base: Path) -> Iterator[FlaskClient]:
     """An application whose engine fails with a message that quotes the text, and so does its cause."""
-    service = Service(partial(load, base / "model"), Settings())
-    service.wait_until_loaded()
+    model = LoadedModel(partial(load, base / "model"), Settings())
+    model.wait_until_loaded()
 
     def broken(texts: list[str], target_lang: str | None = None) -> None:
         try:
@@ -32,9 +33,9 @@ def client(base: Path) -> Iterator[FlaskClient]:
         except ValueError as error:
             raise KeyError(texts[0]) from error
 
-    service._batcher._predictor.prepare = broken  # type: ignore[union-attr,method-assign,assignment]
-    yield create_app(service).test_client()
-    service.close()
+    model._batcher._predictor.prepare = broken  # type: ignore[union-attr,method-assign,assignment]
+    yield create_app(model).test_client()
+    model.close()
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import requests
 
+from container.errors import UserError
 from serve.engine.interface import Hypothesis, Translation
 from serve.engine.loading import load
-from serve.service import Service
+from serve.models import LoadedModel
 from serve.settings import Settings
-from serve.web import formats
+from serve.web.answers import write_stream
 from serve.web.routes import create_app
 from tests.serve.gate import HELD, Gate
 from tests.serve.server import DEADLINE, Server, wait_for
@@ -51,14 +52,14 @@ def test_the_first_arrives_while_the_last_is_not_decoded_and_the_slot_is_free_ag
 
 
 def test_nginx_is_told_not_to_gather_lines(base: Path) -> None:
-    service = Service(partial(load, base / "model"), Settings())
-    service.wait_until_loaded()
-    client = create_app(service).test_client()
+    model = LoadedModel(partial(load, base / "model"), Settings())
+    model.wait_until_loaded()
+    client = create_app(model).test_client()
     streaming = client.post("/invocations", json={"inputs": "Hello!", "parameters": {"stream": True}})
     assert streaming.headers["X-Accel-Buffering"] == "no"  # nginx keeps this header to itself
     assert "X-Accel-Buffering" not in client.post("/invocations", json=["Hello!"]).headers
     streaming.close()
-    service.close()
+    model.close()
 
 
 def test_a_client_that_hangs_up_frees_its_slot(start: Start, gate: Gate) -> None:
@@ -81,9 +82,9 @@ def test_what_can_be_refused_has_its_own_status(server: Server) -> None:
 def test_a_failure_on_the_way_is_the_last_line() -> None:
     def failing() -> object:
         yield Translation((Hypothesis("uno", 0.0),))
-        raise formats.UserError("Something is wrong.")
+        raise UserError("Something is wrong.")
 
-    lines = [json.loads(line) for line in formats.write_stream(failing())]  # type: ignore[arg-type]
+    lines = [json.loads(line) for line in write_stream(failing())]  # type: ignore[arg-type]
     assert lines == [
         {"index": 0, "translation": "uno"},
         {"error": {"code": "bad_request", "message": "Something is wrong."}},

@@ -1,4 +1,4 @@
-"""The interface as it is described: docs/http.md and /openapi.json."""
+"""The interface as it is described by /openapi.json."""
 
 from __future__ import annotations
 
@@ -11,27 +11,12 @@ import requests
 from flask import Flask
 
 from serve.engine.loading import load
-from serve.models import Models
-from serve.service import Service
+from serve.models import LoadedModel, Models
 from serve.settings import Settings
 from serve.text.parameters import Parameters
-from serve.web.model_routes import create_multi_model_app
-from serve.web.openapi import document, parameters_table
-from serve.web.routes import create_app
+from serve.web.openapi import document
+from serve.web.routes import create_app, create_multi_model_app
 from tests.serve.server import DEADLINE, Server
-
-
-def test_the_table_of_parameters_is_the_schemas(repo: Path) -> None:
-    page = (repo / "docs" / "http.md").read_text()
-    assert parameters_table() in page, "put in what `python -m serve.web.openapi` prints"
-
-
-def test_every_setting_of_the_environment_is_documented(repo: Path) -> None:
-    code = (repo / "serve" / "settings.py").read_text()
-    page = (repo / "docs" / "http.md").read_text()
-    names = re.findall(r'environment, "([A-Z_]+)"', code)
-    assert names
-    assert not [name for name in names if f"`{name}" not in page]
 
 
 def test_the_document_is_served_and_holds_every_parameter(server: Server) -> None:
@@ -57,9 +42,9 @@ def described(paths: dict[str, dict[str, object]]) -> set[tuple[str, str]]:
 
 
 def test_every_route_is_in_the_document(base: Path) -> None:
-    service = Service(partial(load, base / "model"), Settings())
-    assert routes(create_app(service)) == described(document()["paths"])
-    service.close()
+    model = LoadedModel(partial(load, base / "model"), Settings())
+    assert routes(create_app(model)) == described(document()["paths"])
+    model.close()
     models = Models(base, Settings(multi_model=True))
     assert routes(create_multi_model_app(models)) == described(document(multi_model=True)["paths"])
 

@@ -14,7 +14,7 @@ from container.artifact import Decoding
 from container.errors import ArtifactError
 from serve.engine.interface import Predictor
 from serve.engine.loading import load
-from serve.service import Service
+from serve.models import LoadedModel
 from serve.settings import Settings
 from serve.web.routes import create_app
 from tests.serve.tiny_model import write_tiny_model
@@ -23,15 +23,15 @@ SECONDS = 60.0
 
 
 class Loading:
-    """A service whose model loads when it is let to."""
+    """A model that loads when it is let to."""
 
     def __init__(self, base: Path) -> None:
         self.base = base
         self.go = threading.Event()
         self.failure: BaseException | None = None
         self.failed = threading.Event()
-        self.service = Service(self._load, Settings(), self._on_failure)
-        self.client: FlaskClient = create_app(self.service).test_client()
+        self.model = LoadedModel(self._load, Settings(), self._on_failure)
+        self.client: FlaskClient = create_app(self.model).test_client()
 
     def _load(self) -> Predictor:
         assert self.go.wait(SECONDS)
@@ -44,7 +44,7 @@ class Loading:
     def finish(self) -> None:
         """Let it load and wait until it has."""
         self.go.set()
-        self.service._loader.shutdown(wait=True)
+        self.model._loader.shutdown(wait=True)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def loading(base: Path) -> Iterator[Loading]:
     started = Loading(base)
     yield started
     started.go.set()
-    started.service.close()
+    started.model.close()
 
 
 def test_503_while_loading_200_when_a_sentence_was_decoded(loading: Loading) -> None:
@@ -83,7 +83,7 @@ def test_our_own_bug_is_a_500_without_its_text(loading: Loading, caplog: pytest.
     def broken(*_: object) -> None:
         raise KeyError("a secret of ours")
 
-    loading.service._batcher._predictor.prepare = broken  # type: ignore[union-attr,method-assign,assignment]
+    loading.model._batcher._predictor.prepare = broken  # type: ignore[union-attr,method-assign,assignment]
     answer = loading.client.post("/invocations", json=["Hello!"])
     assert answer.status_code == 500
     assert answer.get_json()["error"]["code"] == "internal_error"
@@ -96,9 +96,9 @@ def test_a_broken_engine_turns_ping_to_503(loading: Loading) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("no memory for the engine")
 
-    loading.service._batcher._predictor.decode = broken  # type: ignore[union-attr,method-assign,assignment]
+    loading.model._batcher._predictor.decode = broken  # type: ignore[union-attr,method-assign,assignment]
     assert loading.client.post("/invocations", json=["Hello!"]).status_code == 500
-    loading.service._batcher.close()  # type: ignore[union-attr]  # the check on the warm-up sentence has run
+    loading.model._batcher.close()  # type: ignore[union-attr]  # the check on the warm-up sentence has run
     answer = loading.client.get("/ping")
     assert (answer.status_code, answer.get_json()["error"]["code"]) == (503, "unavailable")
 
@@ -114,7 +114,7 @@ def test_a_model_that_loads_but_cannot_decode_is_not_ready(tmp_path: Path) -> No
 def test_what_fails_behind_the_model_is_no_endless_loading() -> None:
     """A predictor that no queue can be made for: the process must end, not answer 503 for ever."""
     failed = threading.Event()
-    service = Service(lambda: cast(Predictor, object()), Settings(), lambda error: failed.set())
+    model = LoadedModel(lambda: cast(Predictor, object()), Settings(), lambda error: failed.set())
     assert failed.wait(SECONDS)
     with pytest.raises(ArtifactError):
-        service.check()
+        model.check()
