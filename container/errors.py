@@ -1,7 +1,7 @@
-"""The one place where a failure gets its kind, and each kind its exit code and HTTP status.
+"""The kinds of failure, and the exit code and HTTP status of each.
 
-Three kinds, after who can cure it: the caller (`UserError`), us (`AlgorithmError`), the machine
-(`PlatformError`). Every message is one sentence that says what is wrong, where, and what to do.
+There are three, by who can cure the failure: whoever gave the input (`UserError`), us (`AlgorithmError`), whoever runs
+the machine (`PlatformError`). Every message is one sentence that says what is wrong, where, and what to do.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ FAILURE_LIMIT = 1024  # bytes; SageMaker keeps the first 1,024 characters as Fai
 
 @dataclass(frozen=True)
 class Kind:
-    """How one kind of failure shows outside: `exit_code` of the process, HTTP `status`, machine-readable `code`."""
+    """How a failure shows outside: `exit_code` of the process, HTTP `status`, and a `code` for programs."""
 
     exit_code: int
     status: int
@@ -23,7 +23,7 @@ class Kind:
 
 
 class NmtError(Exception):
-    """Base of every failure we name. The message is for the person who has to cure it."""
+    """Base of every failure that has a name. The message is for the person who has to cure it."""
 
     kind = Kind(exit_code=1, status=500, code="internal_error")
 
@@ -35,13 +35,13 @@ class UserError(NmtError):
 
 
 class AlgorithmError(NmtError):
-    """Our own bug, or a check of ours that failed (the parity gate, say)."""
+    """A bug of ours, or one of our own checks failed, such as the parity of an export."""
 
     kind = Kind(exit_code=3, status=500, code="internal_error")
 
 
 class PlatformError(NmtError):
-    """The machine around us failed: disk full, a lost host, no memory."""
+    """The machine failed: disk full, a lost host, no memory."""
 
     kind = Kind(exit_code=4, status=503, code="unavailable")
 
@@ -61,11 +61,11 @@ class ArtifactError(UserError):
 
 
 class Stopped(Exception):
-    """The job was told to stop before there was anything to keep: no failure, and no model either."""
+    """The job was told to stop before it had anything to keep. This is no failure, but there is no model either."""
 
 
 class Overloaded(PlatformError):
-    """The queue is full or the server is draining; worth another try after `retry_after` seconds."""
+    """The queue is full or the server is stopping; another try after `retry_after` seconds may succeed."""
 
     kind = Kind(exit_code=4, status=503, code="overloaded")
 
@@ -75,7 +75,7 @@ class Overloaded(PlatformError):
 
 
 def kind_of(error: BaseException) -> Kind:
-    """The kind of any exception: our own say theirs; the machine's are told apart from our bugs."""
+    """The kind of any exception; one that is not ours is the machine's (memory, files) or a bug."""
     if isinstance(error, NmtError):
         return error.kind
     if isinstance(error, (MemoryError, OSError)):
@@ -84,9 +84,9 @@ def kind_of(error: BaseException) -> Kind:
 
 
 def write_failure(path: Path, error: BaseException) -> None:
-    """Write SageMaker's failure file: the sentence first, the traceback after it where it is our bug.
+    """Write SageMaker's failure file: first the sentence, then the traceback unless the input was wrong.
 
-    At most `FAILURE_LIMIT` bytes of UTF-8, cut between characters. SageMaker shows the text as the
+    The file has at most `FAILURE_LIMIT` bytes of UTF-8, cut between characters. SageMaker shows the text as the
     job's FailureReason ("/opt/ml/output/failure", training contract).
     """
     sentence = str(error) if isinstance(error, NmtError) else f"{type(error).__name__}: {error}"

@@ -14,7 +14,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-import serve.models  # noqa: F401 - it has kinds of failure
+import container.errors
+import serve.models
 from container.errors import NmtError
 from serve import emf
 from serve.metrics import METRICS
@@ -156,14 +157,14 @@ def cloudwatch() -> str:
 def errors() -> str:
     """Kinds of failure of both programs."""
 
-    def rows(base: type[NmtError]) -> Iterator[tuple[str, ...]]:
-        for kind in base.__subclasses__():
-            shows = kind.kind
-            meaning = inspect.cleandoc(kind.__doc__ or "").removesuffix(".")
-            yield f"`{kind.__name__}`", meaning, str(shows.exit_code), str(shows.status), f"`{shows.code}`"
-            yield from rows(kind)
+    def rows() -> Iterator[tuple[str, ...]]:
+        for module in (container.errors, serve.models):
+            for each in vars(module).values():
+                if inspect.isclass(each) and issubclass(each, NmtError) and each.__module__ == module.__name__:
+                    meaning, kind = inspect.cleandoc(each.__doc__ or "").removesuffix("."), each.kind
+                    yield f"`{each.__name__}`", meaning, str(kind.exit_code), str(kind.status), f"`{kind.code}`"
 
-    return _table("kind | what it means | exit code | HTTP status | code", rows(NmtError))
+    return _table("kind | what it means | exit code | HTTP status | code", rows())
 
 
 def refusals() -> str:

@@ -1,1 +1,1 @@
-"""Model directory in, HTTP out: nginx -> gunicorn -> Flask around the Predictor."""
+"""Serving: a model directory becomes an HTTP endpoint (nginx -> gunicorn -> Flask -> engine)."""

@@ -1,9 +1,9 @@
-"""`python -m serve`: the supervisor, PID 1 of a serving container.
+"""`python -m serve`: the supervisor, which is PID 1 of a serving container.
 
-It checks the model, starts nginx and gunicorn, passes SIGTERM on and ends with them:
+It checks the model, starts nginx and gunicorn, passes SIGTERM on, and ends when they end:
 
 - SIGTERM or SIGINT: gunicorn answers what it has accepted, then nginx quits; exit code 0.
-- one of the two dies by itself: the other is stopped; exit code 4. Never a silent half.
+- nginx or gunicorn ends by itself: the other one is stopped; exit code 4.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from serve.engine.processor import engine_environment
 from serve.settings import Settings, check_engine
 
 PROGRAM = Path(__file__).resolve().parent.parent  # the folder that holds container/ and serve/
-RUN_FOLDERS = "/tmp"  # the one place that is writable in every mode, and short: a socket path has 107 bytes
-SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin")  # where nginx is, and a user's PATH may not look
+RUN_FOLDERS = "/tmp"  # writable in every mode, and short: the path of a socket has at most 107 bytes
+SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin")  # nginx is there; a user's PATH may not have them
 SOCKET = "gunicorn.sock"  # below the run folder; serve/nginx.conf has the same name
-ROOM = 64 * 1024  # bytes of configuration, pid and heartbeat
-BACKLOG = 2048  # connections that wait to be accepted
+RUN_BYTES = 64 * 1024  # for configuration, pid and heartbeat
+BACKLOG = 2048  # connections that may wait to be accepted
 DRAIN_SECONDS = 27.0  # gunicorn's graceful_timeout and a little; SageMaker kills after 30
 QUIT_SECONDS = 1.5
-AGAIN_SECONDS = 1.0  # between two signals to end
-ORPHAN_SECONDS = 3.0  # for gunicorn once nginx is dead: nobody waits for its answers
+AGAIN_SECONDS = 1.0  # between two signals to a child that has not ended
+ORPHAN_SECONDS = 3.0  # for gunicorn when nginx is dead and nobody waits for its answers
 
 
 class NginxTemplate(string.Template):
-    """`string.Template` with `%{name}`, because `$name` is nginx's own."""
+    """`string.Template` with `%{name}`, because nginx itself uses `$name`."""
 
     delimiter = "%"
 
@@ -67,14 +67,14 @@ def main() -> int:
     except NmtError as error:
         print(f"serve: {error}", file=sys.stderr, flush=True)
         return error.kind.exit_code
-    finally:  # on its way out the interpreter takes our handlers off, and would die of one more signal
+    finally:  # while it ends the interpreter removes our handlers, and one more signal would kill it
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
     return 0
 
 
 def find_nginx(folders: str) -> str:
-    """nginx's path in `folders` (as in PATH) ; `PlatformError` where there is none."""
+    """The path of nginx in `folders`, which are written as in PATH; `PlatformError` where there is none."""
     found = shutil.which("nginx", path=folders)
     if found is None:
         raise PlatformError("nginx is not installed: run `apt-get install nginx-light`, or use the image.")
@@ -82,7 +82,7 @@ def find_nginx(folders: str) -> str:
 
 
 def check_port(port: int) -> None:
-    """`PlatformError` when something else listens on `port`; nginx would try for seconds and say less."""
+    """`PlatformError` when something else listens on `port`; nginx would try for seconds and its message says less."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as nginx does
         try:
@@ -95,30 +95,31 @@ def check_port(port: int) -> None:
 
 @contextmanager
 def run_folder() -> Iterator[Path]:
-    """A folder for sockets, pid and spool files of this run; gone afterwards."""
+    """A folder for the sockets, pid and spool files of this run; it is removed afterwards."""
     try:
         folder = Path(tempfile.mkdtemp(prefix="nmt-serve-", dir=RUN_FOLDERS))
     except OSError as error:
-        raise PlatformError(f"{RUN_FOLDERS} is not writable ({error.strerror}): make it so.") from None
+        raise PlatformError(f"{RUN_FOLDERS} is not writable ({error.strerror}): make it writable.") from None
     try:
-        check_room(folder)
+        check_space(folder)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def check_room(folder: Path) -> None:
-    """`PlatformError` when `folder` does not hold what every run writes; bodies that nginx puts aside come on top."""
-    probe = folder / "room"
+def check_space(folder: Path) -> None:
+    """`PlatformError` when `folder` has no space for what every run writes; bodies that nginx spools need more."""
+    probe = folder / "probe"
     try:
-        probe.write_bytes(bytes(ROOM))
+        probe.write_bytes(bytes(RUN_BYTES))
     except OSError as error:
-        raise PlatformError(f"{RUN_FOLDERS} has no {ROOM // 1024} KB left ({error.strerror}): make room.") from None
+        needed = f"{RUN_BYTES // 1024} KB"
+        raise PlatformError(f"{RUN_FOLDERS} has no {needed} left ({error.strerror}): free some space.") from None
     probe.unlink()
 
 
 def start_gunicorn(folder: Path) -> subprocess.Popen[bytes]:
-    """Start gunicorn on a socket that listens already: nginx, started after this, always finds it there."""
+    """Start gunicorn on a socket that already listens, so that nginx, which starts later, always finds it."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / SOCKET))
         listener.listen(BACKLOG)
@@ -144,8 +145,8 @@ def start_nginx(nginx: str, folder: Path, settings: Settings) -> subprocess.Pope
 
 
 def render_nginx(folder: Path, settings: Settings) -> str:
-    """nginx's configuration for this run, from serve/nginx.conf."""
-    # Started as root, nginx would give up root in its worker and could not enter the folder, which is root's.
+    """The configuration of nginx for this run, from serve/nginx.conf."""
+    # When root starts nginx, its worker would change to another user, who cannot enter a folder of root.
     user = f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""
     template = NginxTemplate((PROGRAM / "serve" / "nginx.conf").read_text())
     return template.substitute(user=user, run_dir=folder, port=settings.port, max_body_mb=settings.max_body_mb)
@@ -154,7 +155,7 @@ def render_nginx(folder: Path, settings: Settings) -> str:
 def start(command: list[str], environment: dict[str, str], *files: int) -> subprocess.Popen[bytes]:
     """Start a child that inherits the open `files`.
 
-    Its session is its own, so that Ctrl-C reaches it through us and in our order.
+    It has a session of its own, so that Ctrl-C reaches only us, and we stop the children in our order.
     """
     return subprocess.Popen(command, env=environment, pass_fds=files, stdin=subprocess.DEVNULL, start_new_session=True)
 
@@ -162,30 +163,30 @@ def start(command: list[str], environment: dict[str, str], *files: int) -> subpr
 def supervise(
     gunicorn: subprocess.Popen[bytes], nginx: subprocess.Popen[bytes], signals: queue.SimpleQueue[int]
 ) -> None:
-    """Wait for a signal to stop or for a child's end, then stop both; `PlatformError` when a child ended."""
+    """Wait for a signal to stop or for the end of a child, then stop both; `PlatformError` when a child ended."""
     dead: str | None = None
     while dead is None and signals.get() == signal.SIGCHLD:
         for name, child in (("gunicorn", gunicorn), ("nginx", nginx)):
             if child.poll() is not None:
                 dead = f"{name} ended by itself (exit code {child.returncode}): its last lines above say why."
     stop(gunicorn, signal.SIGTERM, DRAIN_SECONDS if dead is None else ORPHAN_SECONDS)
-    stop(nginx, signal.SIGQUIT, QUIT_SECONDS)  # QUIT lets nginx hand out the last answers
+    stop(nginx, signal.SIGQUIT, QUIT_SECONDS)  # with SIGQUIT nginx still sends the last answers
     if dead:
         raise PlatformError(dead)
 
 
 def stop(child: subprocess.Popen[bytes], how: signal.Signals, patience: float) -> None:
-    """Ask a child and all that it started to end, again and again for `patience` seconds, then end them.
+    """Ask a child and everything it started to end, again and again for `patience` seconds, then kill them.
 
-    Once is not enough: a worker that gunicorn has just forked does not hear a signal until it has its own handlers.
+    One signal is not enough: a worker that gunicorn has just forked ignores signals until it has its own handlers.
     """
     end = time.monotonic() + patience
     while child.poll() is None and (left := end - time.monotonic()) > 0:
-        os.killpg(child.pid, how)  # its session is its own
+        os.killpg(child.pid, how)  # the child leads a session
         with suppress(subprocess.TimeoutExpired):
             child.wait(min(AGAIN_SECONDS, left))
     with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)  # what it left behind ends too
+        os.killpg(child.pid, signal.SIGKILL)  # processes that it left behind
     child.wait()
 
 

@@ -92,9 +92,8 @@ class Reporter:
         if latencies:
             values |= {"LatencyP50": percentile(latencies, 50), "LatencyP99": percentile(latencies, 99)}
         values |= {"WaitingSentences": self._waiting(), "SourceTokens": tokens}
-        self._out.write(
-            json.dumps(document(values, time.time_ns() // 1_000_000)) + "\n"
-        )  # one call: the line stays whole
+        line = json.dumps(document(values, time.time_ns() // 1_000_000))
+        self._out.write(line + "\n")  # one call, so that the line stays whole
         self._out.flush()
 
     def _run(self, seconds: float) -> None:

@@ -16,12 +16,12 @@ control_socket_disable = True
 workers = 1
 worker_class = "serve.worker.LingeringWorker"
 threads = Settings.from_environment().threads
-preload_app = False  # the engine is not fork-safe: the worker loads it
+preload_app = False  # the worker loads the engine, because an engine does not survive a fork
 worker_connections = 1000
 
 keepalive = 75  # longer than nginx keeps its side idle (60 s), so that nginx never writes to a closing socket
 graceful_timeout = 25  # SageMaker kills 30 s after SIGTERM
-timeout = 60  # of the worker's main loop, which never translates
+timeout = 60  # seconds for the worker's main loop, which never translates
 loglevel = "warning"
 
 

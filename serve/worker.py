@@ -1,11 +1,11 @@
-"""gunicorn's threaded worker, made quicker for a busy connection: its thread waits a moment for the next request.
+"""gunicorn's threaded worker, made faster for a busy connection: its thread waits a moment for the next request.
 
-gthread hands a connection that was answered back to the main thread, which polls it, and at the next request hands it
-to a thread again: two changes of thread a request, each of them a wait for the interpreter lock. nginx keeps few
-connections and uses the last one first, so under load the next request is there within milliseconds.
+After an answer gthread gives the connection back to the main thread, which polls it and gives it to a thread again at
+the next request. That changes threads twice a request, and each change waits for the interpreter lock. nginx keeps few
+connections and uses the last one first, so under load the next request comes within milliseconds.
 
-gunicorn also sends the head of an answer before its body. Sent together they wake nginx once, and a worker that is
-killed in between leaves a request without an answer, which nginx can refuse, where it left half of one.
+gunicorn also sends the head of an answer before its body. When both are sent together, nginx wakes up once. And
+when the worker is killed between the two, nginx has no answer at all, which it can refuse, instead of half an answer.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from gunicorn.workers.gthread import ThreadWorker
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-LINGER_MS = 20  # an idle connection goes back to the main thread after this, and so does one when the worker stops
+LINGER_MS = 20  # after this an idle connection goes back to the main thread
 
 
 class LingeringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """`gthread`, but a thread keeps its connection while requests follow each other closely.
 
-    And when it stops, nobody waits to be accepted by a worker that accepts no more: who comes then is refused at once.
+    When the worker stops, it closes its listeners, so that new connections are refused at once and do not wait.
     """
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Accept new connections or not; for good, once the worker has been told to stop."""
+        """Accept new connections or not; a worker that was told to stop never accepts again."""
         super().set_accept_enabled(enabled)
         if not self.alive:
             for listener in self.sockets:
                 listener.close()
 
     def handle(self, conn: Any) -> Any:
-        """Answer one request, and those that follow within `LINGER_MS` of an answer; whether the connection stays."""
+        """Answer a request and those that follow within `LINGER_MS`; returns whether the connection stays open."""
         if not isinstance(conn.sock, AnswerSocket):
             conn.sock = AnswerSocket.of(conn.sock)
         keep = super().handle(conn)
@@ -47,19 +47,19 @@ class LingeringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
         return keep
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """Answer one request; where that fails, a head that waits for its body is never sent."""
+        """Answer one request; when that fails, a head that waits for its body is never sent."""
         with conn.sock.head_with_body():
             return super().handle_request(req, conn)
 
 
 class AnswerSocket(socket.socket):
-    """A connection that keeps the head of an answer back until there is something of the body to send with it."""
+    """A connection that keeps the head of an answer until it can send it together with the first of the body."""
 
-    _head: bytes | None = None  # what is kept back; empty: the next that is sent; None: nothing is
+    _head: bytes | None = None  # the head that is kept; empty: the next data is the head; None: nothing is kept
 
     @classmethod
     def of(cls, accepted: socket.socket) -> AnswerSocket:
-        """Take over the connection; `accepted` is closed, as far as it knows."""
+        """Take over the connection of `accepted`, which does not own it any more."""
         timeout = accepted.gettimeout()
         taken = cls(accepted.family, accepted.type, accepted.proto, accepted.detach())
         socket.socket.settimeout(taken, timeout)
@@ -67,7 +67,7 @@ class AnswerSocket(socket.socket):
 
     @contextmanager
     def head_with_body(self) -> Iterator[None]:
-        """What is sent first goes with the next, or alone at the end of this; where this fails, never."""
+        """Send the first data together with the next, or alone at the end; when the block fails, never."""
         self._head = b""
         try:
             yield
@@ -92,7 +92,7 @@ class AnswerSocket(socket.socket):
 
 
 def _readable(conn: Any) -> bool:
-    """Whether something comes in time. What was read ahead is left to the main thread, which looks for it."""
+    """Whether data comes in time. Data that was read ahead is left to the main thread, which looks for it."""
     if conn.parser.unreader.buf.getvalue():
         return False
     poll = select.poll()

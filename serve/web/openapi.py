@@ -10,7 +10,7 @@ from pydantic.json_schema import JsonSchemaMode
 from serve.models import ModelInfo, ModelList, ModelToLoad
 from serve.text.parameters import Parameters
 from serve.web.answers import Answer, ErrorBody
-from serve.web.formats import CSV, JSON, JSON_LINES, TEXT
+from serve.web.formats import FORMATS, JSON
 from serve.web.transform import ExecutionParameters
 
 Schema = dict[str, Any]
@@ -61,15 +61,11 @@ def _models() -> Schema:
 
 
 def _invocations(*more: int) -> Schema:
-    line = {"type": "string"}
-    lines = {"type": "string", "minLength": 1}
-    body = {
-        JSON: {"schema": _ref("Body")},
-        JSON_LINES: {"schema": {**lines, "description": 'a text or {"text": …} a line'}},
-        TEXT: {"schema": {**lines, "description": "a text a line"}},
-        CSV: {"schema": {**lines, "description": "a text in the first column of each row"}},
-    }
-    answer = {JSON: {"schema": _ref("Answer")}, **{media: {"schema": line} for media in (JSON_LINES, TEXT, CSV)}}
+    body, answer = {JSON: {"schema": _ref("Body")}}, {JSON: {"schema": _ref("Answer")}}
+    for media, format_ in FORMATS.items():
+        if media != JSON:  # no schema can say what a line is
+            body[media] = {"schema": {"type": "string", "minLength": 1, "description": ", or ".join(format_.body)}}
+            answer[media] = {"schema": {"type": "string", "description": ", or ".join(format_.answer)}}
     translated = {"200": {"description": "translations, in order", "content": answer}}
     route = _route("Translate", translated, *more, 400, 406, 413, 415, 503)
     return {**route, "requestBody": {"required": True, "content": body}}

@@ -1,6 +1,6 @@
-"""The page for people at `/`: the files of serve/web/page/, and what they must know of the model.
+"""The page for people at `/`: the files of serve/web/page/, and what they must know about the model.
 
-It is there where no sign of SageMaker is (see `Settings.page`). Nothing in it comes from another host.
+The server has it outside of SageMaker (see `Settings.page`). Nothing in it comes from another host.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HEADERS = {
 
 
 def add_page(app: Flask, model: Path) -> None:
-    """Add the page over the model directory `model` to the application."""
+    """Add the page for the model in the directory `model` to the application."""
 
     @app.get("/")
     def page() -> Response:
@@ -37,12 +37,12 @@ def add_page(app: Flask, model: Path) -> None:
 
     @app.get("/page/model.json")
     def about() -> Response:
-        known = [_known(manifest) for manifest in read_manifest(find_model(model)).directions]
-        return Response(json.dumps({"directions": known}), content_type=formats.JSON, headers=HEADERS)
+        directions = [_describe(manifest) for manifest in read_manifest(find_model(model)).directions]
+        return Response(json.dumps({"directions": directions}), content_type=formats.JSON, headers=HEADERS)
 
 
-def _known(manifest: Manifest) -> dict[str, object]:
-    """What the page must know of one direction of the model."""
+def _describe(manifest: Manifest) -> dict[str, object]:
+    """What the page must know about one direction of the model."""
     bleu = manifest.scores.get("bleu")
     return {
         "source_lang": manifest.source_lang,
