@@ -1,1 +1,1 @@
-"""The ground that `train` and `serve` both stand on: the SageMaker contract and the model directory."""
+"""What `train` and `serve` both use: the SageMaker contract, the model directory, clean-up of text, and errors."""

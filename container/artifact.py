@@ -1,13 +1,13 @@
-"""The model directory: the one thing between `train`, which writes it, and `serve`, which reads it.
+"""The model directory, which `train` writes and `serve` reads.
 
-    manifest.json         what this is; the last file written, so a directory without it is not a model
+    manifest.json         what the model is; it is written last, so a directory without it is not a model
     tokenizer.model       SentencePiece, with language tags and placeholder symbols reserved
     ctranslate2/          the exported model
     weights.safetensors   float32 averaged weights, for incremental training; never read by `serve`
     saved_model/1/        on request: a TensorFlow SavedModel, for TensorFlow Serving and NMT_ENGINE=tensorflow
 
-Every file but the manifest stands in the manifest with its sha256, and a damaged one is refused by name.
-Compatibility promise: a directory of `FORMAT_VERSION` n is served by every later release of this image.
+The manifest lists every other file with its sha256, and a damaged file is refused by name.
+Compatibility promise: every later release of this image serves a directory of `FORMAT_VERSION` n.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Decoding(Frozen):
 
 
 class CleanUp(Frozen):
-    """What `container.text.clean` did to the training text, to be done to every request as well."""
+    """What `container.text.clean` did to the training text; `serve` does the same to every request."""
 
     clean_dots: bool = False
     non_breaking_prefixes: tuple[str, ...] = Field((), description="of the source language, Moses format")
@@ -69,8 +69,8 @@ class Score(Frozen):
 class Calibration(Frozen):
     """How the model's probability of a translation becomes a confidence; see `train.evaluation.calibration`.
 
-    A translation is called good when its sentence chrF2 is at least `good_chrf`. The confidence, the probability of
-    that, is 1 / (1 + exp(-(intercept + slope x mean log-probability of a token))).
+    A translation is good when its sentence chrF2 is at least `good_chrf`. The confidence is the probability that it is
+    good: 1 / (1 + exp(-(intercept + slope x mean log-probability of a token))).
     """
 
     good_chrf: float
@@ -78,11 +78,11 @@ class Calibration(Frozen):
     slope: float
     sentences: int = Field(description="validation sentences that the curve was learnt from")
     characters_a_token: float | None = Field(
-        None, description="that nearly every source of the corpus reaches: a text with fewer is unlike it"
+        None, description="nearly every source of the corpus has at least so many; a text with fewer is unlike it"
     )
 
     def is_unlike(self, text: str, tokens: int) -> bool:
-        """Whether a text that became so many tokens is hardly of the corpus's language."""
+        """Whether a text of so many tokens is probably not in the language of the corpus."""
         usual = self.characters_a_token
         return usual is not None and len(text) >= READABLE and len(text) < usual * tokens
 
@@ -92,7 +92,7 @@ class Calibration(Frozen):
 
 
 def mean_log_probability(score: float, tokens: int, length_penalty: float) -> float:
-    """Of one token of a hypothesis with `tokens` tokens, its end counted as one more.
+    """The mean log-probability of a token of a hypothesis with `tokens` tokens; its end counts as one more token.
 
     `score` is CTranslate2's: the sum of the log-probabilities / length ** length_penalty.
     """
@@ -100,7 +100,7 @@ def mean_log_probability(score: float, tokens: int, length_penalty: float) -> fl
 
 
 class OneDirection(Frozen):
-    """What a manifest says of one direction of its model; each field as in `Manifest`."""
+    """What a manifest says about one direction of its model; each field is as in `Manifest`."""
 
     source_tokens_prefix: tuple[str, ...]
     clean_up: CleanUp
@@ -109,7 +109,7 @@ class OneDirection(Frozen):
 
 
 class Manifest(Frozen):
-    """Everything `serve` needs to know about a model, and everything a reader wants to."""
+    """Everything that `serve` and a person who reads it need to know about a model."""
 
     format_version: Literal[1] = 1
     source_lang: str
@@ -131,7 +131,7 @@ class Manifest(Frozen):
 
     @property
     def directions(self) -> tuple[Manifest, ...]:
-        """The manifest as it would be with each direction of the model alone; the first is the default."""
+        """A manifest for each direction of the model alone; the first is the default direction."""
         there = self.model_copy(update={"reverse": None})
         if self.reverse is None:
             return (there,)
@@ -141,7 +141,7 @@ class Manifest(Frozen):
 
 @dataclass(frozen=True)
 class Artifact:
-    """A model directory that was opened and found whole."""
+    """A model directory that was opened and whose files are whole."""
 
     path: Path
     manifest: Manifest
@@ -200,8 +200,8 @@ def read_manifest(path: Path) -> Manifest:
 def open_artifact(path: Path, *, with_weights: bool = False, with_saved_model: bool = False) -> Artifact:
     """Open the model directory at `path` (or nested one level below) and check each file by its sha256.
 
-    `weights.safetensors` is for training only and `saved_model/` for TensorFlow only: each may be absent
-    (small published models leave the weights out) and is checked only when it is asked for.
+    Only training needs `weights.safetensors` and only TensorFlow needs `saved_model/`: each may be absent (small
+    published models leave the weights out) and is checked only when it is asked for.
     """
     root = find_model(path)
     manifest = read_manifest(root)
@@ -228,7 +228,7 @@ def open_artifact(path: Path, *, with_weights: bool = False, with_saved_model: b
 
 @contextmanager
 def staging(destination: Path) -> Iterator[Path]:
-    """An empty folder beside the final files, to fill and then `publish`; gone afterwards, whatever happens."""
+    """An empty folder beside the final files, to be filled and then published; it is removed in any case."""
     folder = destination / STAGING
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -239,10 +239,10 @@ def staging(destination: Path) -> Iterator[Path]:
 
 
 def publish(folder: Path, destination: Path, manifest: Manifest) -> Artifact:
-    """Move the staged files into `destination` and write the manifest last: whole or not a model at all.
+    """Move the staged files into `destination` and write the manifest last, so that no half model is ever there.
 
-    `/opt/ml/model` is a mount point and cannot be renamed as a whole. So an old manifest goes first
-    and the new one comes last: at no moment does a manifest stand beside files that are not its own.
+    `/opt/ml/model` is a mount point and cannot be renamed as a whole. So an old manifest is removed first and the new
+    one is written last: there is never a manifest beside files of another model.
     """
     files = {str(file.relative_to(folder)): file for file in sorted(folder.rglob("*")) if file.is_file()}
     digests = {name: sha256_of(file) for name, file in files.items()}
@@ -260,7 +260,7 @@ def publish(folder: Path, destination: Path, manifest: Manifest) -> Artifact:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` so that `path` holds either its old bytes or all of the new ones, also after a crash."""
+    """Write `content` so that `path` holds either the old bytes or all new bytes, even after a crash."""
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_bytes(content)
     _flush(temporary)

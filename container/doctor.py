@@ -1,8 +1,8 @@
 """`docker run IMAGE doctor`: what this image is, and whether it fits the machine and the model it was given.
 
-A table of facts on stdout. Exit code 0 when nothing stands in the way of `train` and `serve`, 1 when
-something does; each such line begins with `!`. Nothing heavy is imported: the versions come from the
-packages' metadata, so that the table is there in well under a second.
+It prints a table of facts. The exit code is 1 when something keeps `train` or `serve` from working, else 0; each such
+line begins with `!`. It imports nothing heavy: the versions come from the packages' metadata, so that the table is
+printed in well under a second.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ PACKAGES = (
 )
 TENSORFLOWS = ("tensorflow-cpu", "tensorflow")  # without and with the kernels for a GPU
 FRAMEWORKS = (*TENSORFLOWS, "torch")  # an image has one of them
-# What makes translation and training fast, as Linux spells it; TensorFlow's wheels do not start without AVX.
+# Features that make training and translation fast, with Linux's names; TensorFlow's wheels do not start without AVX.
 CPU_FEATURES = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16")
-MEMORY_WANTED = 1 << 30  # bytes; TensorFlow and the smallest of models already take 0.8 GB
+MEMORY_WANTED = 1 << 30  # bytes; TensorFlow and a very small model already take 0.8 GB
 SAGEMAKER_MODES = (
     ("training", f"input modes {', '.join(MODES)}; managed spot by checkpoints; many hosts; network isolation"),
     ("inference", "real-time, streaming, asynchronous, serverless and multi-model endpoints; batch transform"),
@@ -48,7 +48,7 @@ SAGEMAKER_MODES = (
 
 @dataclass(frozen=True)
 class Fact:
-    """One line of the table; `problem` where it stands in the way of training or serving."""
+    """One line of the table; `problem` says that it keeps `train` or `serve` from working."""
 
     area: str
     name: str
@@ -78,7 +78,7 @@ def examine(paths: Paths | None = None, proc: Path = Path("/proc"), cgroup: Path
 
 
 def table(facts: list[Fact]) -> str:
-    """Columns aligned by spaces; an area is named once."""
+    """The facts in aligned columns; each area is named once."""
     widths = [max(len(getattr(fact, column)) for fact in facts) for column in ("area", "name")]
     lines, last = [], ""
     for fact in facts:
@@ -93,7 +93,7 @@ def table(facts: list[Fact]) -> str:
 
 
 def versions(environment: Mapping[str, str] = os.environ) -> Iterator[Fact]:
-    """What is installed. A package that is missing is a problem."""
+    """What is installed; a missing package is a problem."""
     yield Fact("image", "revision", environment.get("NMT_REVISION") or "unknown")
     yield Fact("image", "python", platform.python_version())
     found = [(name, version) for name in FRAMEWORKS if (version := installed(name))]
@@ -110,7 +110,7 @@ def versions(environment: Mapping[str, str] = os.environ) -> Iterator[Fact]:
 
 
 def installed(package: str) -> str | None:
-    """A package's version by its metadata."""
+    """The version of a package from its metadata; None when it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -121,7 +121,7 @@ def installed(package: str) -> str | None:
 
 
 def processor(cpuinfo: str, machine: str = platform.machine()) -> Iterator[Fact]:
-    """Kind, features and threads of the CPU, from /proc/cpuinfo."""
+    """Model, features and threads of the CPU; `cpuinfo` is the text of /proc/cpuinfo."""
     entries = dict(line.split(":", 1) for line in cpuinfo.splitlines() if ":" in line)
     entries = {name.strip(): value.strip() for name, value in entries.items()}
     flags = set((entries.get("flags") or entries.get("Features") or "").split())
@@ -170,7 +170,7 @@ def accelerator(driver: Path) -> Iterator[Fact]:
 
 
 def user() -> Iterator[Fact]:
-    """Who runs this, and whether /tmp, the one folder that must be writable, is."""
+    """Which user runs this, and whether it can write to /tmp, the only folder that must be writable."""
     yield Fact("user", "uid:gid", f"{os.getuid()}:{os.getgid()}")
     writable = os.access("/tmp", os.W_OK)
     value = "writable" if writable else "not writable: give a --tmpfs /tmp to a container with a read-only root"
@@ -181,7 +181,7 @@ def user() -> Iterator[Fact]:
 
 
 def model(path: Path) -> Fact:
-    """The model directory: whole, absent (then `train` makes one), or damaged, which is a problem."""
+    """The model directory: whole, absent (`train` makes one), or damaged, which is a problem."""
     if not path.is_dir() or not any(path.iterdir()):
         return Fact("model", str(path), "none: mount one to serve, or train")
     try:

@@ -1,7 +1,7 @@
-"""What happens to a sentence before the tokenizer sees it: the same function at training and at serving.
+"""What happens to a sentence before it is tokenized: the same functions in training and in serving.
 
-`normalise` is always done. `drop_dots` is the clean-up of the original notebooks, off by default.
-Both it and `split_sentences` rest on *non-breaking prefixes*: abbreviations whose dot ends no sentence.
+`normalise` is always applied. `drop_dots` is the clean-up of the original notebooks, which is off by default.
+`drop_dots` and `split_sentences` use *non-breaking prefixes*: abbreviations whose dot ends no sentence.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ NUMERIC_ONLY = "#NUMERIC_ONLY#"
 
 _PREFIX_FOLDER = Path(__file__).parent / "prefixes"
 
-# Kept although Unicode calls them format characters: they change how Arabic, Indic text and emoji are read.
+# Unicode calls these format characters too, but they change how Arabic, Indic text and emoji are read.
 _JOINERS = "\u200c\u200d"
-# Control, format, surrogate, private use: nothing a translation model should see.
+# Control, format, surrogate and private-use characters: a translation model should see none of them.
 _UNWANTED = frozenset({"Cc", "Cf", "Cs", "Co"})
 
 _TERMINATOR = re.compile(r"[.!?…]+")
 _OPENERS = "\"'“‘«([¿¡—–-"
-# What stands between two sentences: closing marks, then the end, or ¿ or ¡, or white space and a letter or
-# digit behind opening marks. Letters without case (Arabic, Chinese) may open a sentence like capitals.
+# What stands between two sentences: closing marks, then the end of the text, or ¿ or ¡, or white space, opening marks
+# and a letter or digit. Letters without case (Arabic, Chinese) may open a sentence like capitals.
 _OPENING = re.compile(
     r"""(?P<closers> ["'”’»)\]]* )
         (?: \s* \Z
@@ -38,12 +38,12 @@ _OPENING = re.compile(
 
 
 def normalise(text: str) -> str:
-    """`text` as one line of composed Unicode (NFC), white space squeezed, control characters gone.
+    """`text` as one line of composed Unicode (NFC), with single spaces and without control characters.
 
-    Private-use characters go as well, so that no input can forge one of the `PLACEHOLDERS`.
-    Doing it twice changes nothing.
+    Private-use characters are removed as well, so that no input can forge one of the `PLACEHOLDERS`.
+    Normalising twice changes nothing.
     """
-    # A printable text holds nothing unwanted, and asking for that is ten times as fast as looking at each character.
+    # A printable text holds nothing unwanted, and that check is ten times as fast as looking at each character.
     wanted = text if text.isprintable() else "".join(filter(_is_wanted, text))
     return " ".join(unicodedata.normalize("NFC", wanted).split())
 
@@ -61,14 +61,14 @@ def clean(text: str, *, clean_dots: bool = False, prefixes: Sequence[str] = ()) 
 
 
 def drop_dots(text: str, prefixes: Sequence[str] = ()) -> str:
-    """Drop every dot that ends no sentence, and doubled spaces: the original notebooks' clean-up.
+    """Drop every dot that ends no sentence, and double spaces: the clean-up of the original notebooks.
 
-    A dot stays where it is followed by the end of the text, or by white space and something that
-    can open a sentence (a capital, a digit, an opening mark), and where the word before it is no
-    non-breaking prefix. Dots in a row stay or go together.
+    A dot stays when the end of the text follows it, or white space and something that can open a
+    sentence (a capital, a digit, an opening mark), and when the word before it is no non-breaking
+    prefix. Of several dots in a row all stay or none.
 
-    This turns `3.5` into `35`, `Mr. Hill` into `Mr Hill` and `a.b@c.org` into `ab@corg`: it makes a
-    small corpus more uniform and loses meaning for good. That is why it is off by default.
+    This turns `3.5` into `35`, `Mr. Hill` into `Mr Hill` and `a.b@c.org` into `ab@corg`. It makes a small
+    corpus more uniform, but meaning is lost. So it is off by default.
     """
     text = " ".join(text.split())
     endings = {end.start() for end, _ in _sentence_ends(text, prefixes)}
@@ -80,7 +80,7 @@ def drop_dots(text: str, prefixes: Sequence[str] = ()) -> str:
 
 
 def split_sentences(text: str, prefixes: Sequence[str] = ()) -> list[str]:
-    """The sentences of `text` in order; joined by a space they give the text with its white space squeezed.
+    """The sentences of `text` in order; joined by a space they give the text with single spaces.
 
     A sentence ends at `. ! ? …` with its closing quotes and brackets, when white space and a
     capital, a digit or an opening mark such as `¿` follow. It does not end after a non-breaking
@@ -98,7 +98,7 @@ def split_sentences(text: str, prefixes: Sequence[str] = ()) -> list[str]:
 def _sentence_ends(text: str, prefixes: Sequence[str]) -> Iterator[tuple[re.Match[str], int]]:
     """Each terminator (`.`, `?!`, `…`) that ends a sentence, and the index at which that sentence stops.
 
-    `text` has single spaces only. No slice of it is taken, so long texts cost linear time.
+    `text` must have single spaces only. No slice of it is made, so the time is linear in its length.
     """
     start = 0
     for terminator in _TERMINATOR.finditer(text):
@@ -115,7 +115,7 @@ def _sentence_ends(text: str, prefixes: Sequence[str]) -> Iterator[tuple[re.Matc
 def _is_non_breaking(text: str, start: int, dot: int, following: str, prefixes: Sequence[str]) -> bool:
     """Whether the single dot at index `dot` ends no sentence, in the sentence that begins at `start`.
 
-    `following` is the first letter, digit or mark after the dot, empty at the end of the text.
+    `following` is the first letter, digit or mark after the dot; it is empty at the end of the text.
     """
     always, numeric = _prefix_sets(tuple(prefixes))
     word_start = max(start, text.rfind(" ", start, dot) + 1)
@@ -134,17 +134,17 @@ def _is_non_breaking(text: str, start: int, dot: int, following: str, prefixes: 
 
 @lru_cache(maxsize=16)
 def _prefix_sets(prefixes: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
-    """Prefixes that are never the end of a sentence, and those that are not before a number."""
+    """Prefixes that never end a sentence, and prefixes that do not end one before a number."""
     numeric = {line.removesuffix(NUMERIC_ONLY).strip() for line in prefixes if line.endswith(NUMERIC_ONLY)}
     always = {line for line in prefixes if not line.endswith(NUMERIC_ONLY)}
     return frozenset(always), frozenset(numeric)
 
 
 def load_prefixes(path: Path) -> tuple[str, ...]:
-    """The non-breaking prefixes of a file in the Moses format, `#NUMERIC_ONLY#` suffixes kept.
+    """The non-breaking prefixes of a file in the Moses format, with their `#NUMERIC_ONLY#` suffixes.
 
-    One prefix a line, without its dot (one that is there is taken off); lines that start with `#`
-    are comments. `ChannelError` when the file cannot be read or is not UTF-8.
+    One prefix a line; a dot at its end is removed. Lines that start with `#` are comments. `ChannelError` when the file
+    cannot be read or is not UTF-8.
     """
     try:
         lines = path.read_bytes().split(b"\n")
@@ -170,6 +170,6 @@ def _parse_prefix(line: bytes, path: Path, number: int) -> str:
 
 
 def default_prefixes(lang: str) -> tuple[str, ...]:
-    """Our own list for a language code such as `en`; empty for a language we have no list of."""
+    """Our own list for a language code such as `en`; empty where we have no list."""
     path = _PREFIX_FOLDER / f"{lang}.txt"
     return load_prefixes(path) if lang.isalpha() and path.is_file() else ()

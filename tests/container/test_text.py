@@ -74,7 +74,7 @@ def test_composition_happens_after_removal_so_that_twice_is_as_once() -> None:
         ("Ask Mr.", "Ask Mr"),
     ],
 )
-def test_clean_dots_english(text: str, expected: str) -> None:
+def test_drop_dots_english(text: str, expected: str) -> None:
     assert drop_dots(text, ENGLISH) == expected
 
 
@@ -88,11 +88,11 @@ def test_clean_dots_english(text: str, expected: str) -> None:
         ("Véase la pág. 7. Ñandúes.", "Véase la pág 7. Ñandúes."),
     ],
 )
-def test_clean_dots_spanish(text: str, expected: str) -> None:
+def test_drop_dots_spanish(text: str, expected: str) -> None:
     assert drop_dots(text, SPANISH) == expected
 
 
-def test_clean_dots_without_prefixes_keeps_a_dot_before_a_capital() -> None:
+def test_drop_dots_without_prefixes_keeps_a_dot_before_a_capital() -> None:
     assert drop_dots("Mr. Hill") == "Mr. Hill"
 
 
