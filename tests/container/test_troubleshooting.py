@@ -13,11 +13,11 @@ ANY = "…"  # the same in the document
 
 
 def python_messages(repo: Path) -> list[str]:
-    """Every string of the three rooms, with a gap for each value that is filled in."""
+    """Every string of the three packages, with a gap for each value that is filled in."""
     return [
         text
-        for room in ("container", "train", "serve")
-        for file in sorted((repo / room).rglob("*.py"))
+        for package in ("container", "train", "serve")
+        for file in sorted((repo / package).rglob("*.py"))
         for node in ast.walk(ast.parse(file.read_text()))
         if (text := message(node))
     ]
