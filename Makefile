@@ -101,7 +101,7 @@ sbom:
 	python3 requirements/licences.py <build/sbom.cdx.json >build/licences.md
 
 docs:
-	.venv/bin/python -m docs.tables
+	.venv/bin/python -m docs.tables.pages
 
 lock:
 	requirements/lock.sh

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from docs.tables import TABLES, names_of_tables, with_current_tables
+from docs.tables.contents import TABLES
+from docs.tables.pages import names_of_tables, with_current_tables
 from train.job.hyperparameters import Hyperparameters
 
 PAGES = [

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 import container.errors
 import train.job.hyperparameters
 from container.errors import UserError
-from docs.tables import TABLES
+from docs.tables.contents import TABLES
 from serve import metrics, settings
 from serve.engine.loading import load
 from serve.models import LoadedModel

@@ -1,15 +1,10 @@
-"""The tables of the documentation, made from the code: `make docs` writes them between their markers.
-
-A page holds a table as `<!-- table: NAME -->`, the table, `<!-- /table -->`; NAME is one of `TABLES`.
-"""
+"""The tables of the documentation, each made from the code that declares its facts."""
 
 from __future__ import annotations
 
 import inspect
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -26,30 +21,9 @@ from serve.web.errors import REFUSALS
 from serve.web.formats import FORMATS
 from train.job import describe
 
-PAGES = Path(__file__).resolve().parent
 OF_THE_MODEL = ("beam_size", "length_penalty", "max_length", "target_lang")  # parameters whose default the model has
-_TABLE = re.compile(r"(?P<open><!-- table: (?P<name>[a-z-]+) -->\n).*?(?P<close><!-- /table -->)", re.DOTALL)
 
 Schema = dict[str, Any]
-
-
-def main() -> None:
-    """Write the tables of all pages again."""
-    for page in sorted(PAGES.glob("*.md")):
-        text = page.read_text()
-        if (current := with_current_tables(text)) != text:
-            page.write_text(current)
-            print(f"docs: {page.name} has new tables")
-
-
-def with_current_tables(page: str) -> str:
-    """The page with each of its tables made again; `KeyError` for a name that `TABLES` does not have."""
-    return _TABLE.sub(lambda found: f"{found['open']}{TABLES[found['name']]()}\n{found['close']}", page)
-
-
-def names_of_tables(page: str) -> list[str]:
-    """The names of the tables in a page."""
-    return [found["name"] for found in _TABLE.finditer(page)]
 
 
 def _table(columns: str, rows: Iterable[tuple[str, ...]]) -> str:
@@ -197,6 +171,3 @@ TABLES: dict[str, Callable[[], str]] = {
     "errors": errors,
     "refusals": refusals,
 }
-
-if __name__ == "__main__":
-    main()
