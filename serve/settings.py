@@ -50,7 +50,7 @@ class Settings(BaseModel):
         "NMT_MAX_WAITING", 8192, "sentences that may wait for the engine; a further request is a 503", 1, 10_000_000
     )
     # About 28 short sentences. Measured on 2 cores: with 1,024 tokens a beam of 4 is less than half as fast, and memory
-    # grows by a third (benchmarks/RESULTS.md).
+    # grows by a third (benchmarks/EXPERIMENTS.md).
     batch_tokens: int = _setting(
         "NMT_BATCH_TOKENS", 256, "source tokens that go through the engine together", 1, 1_000_000
     )

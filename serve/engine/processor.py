@@ -12,7 +12,7 @@ from typing import TypeVar
 
 AVX_512 = frozenset({"avx512f", "avx512cd", "avx512vl", "avx512dq", "avx512bw"})  # what CTranslate2 asks for
 ISA = "CT2_FORCE_CPU_ISA"
-BACKGROUND = 10  # niceness; measured, see benchmarks/RESULTS.md
+BACKGROUND = 10  # niceness; measured, see benchmarks/EXPERIMENTS.md
 
 Made = TypeVar("Made")
 
@@ -24,7 +24,7 @@ def engine_environment(
 
     Each matrix product has one thread, because sentences are decoded side by side (see `serve.engine.ctranslate2`).
     An AMD processor that has AVX-512 is told to use it: CTranslate2 would choose AVX2 there, which is a tenth slower
-    at beam 4 (benchmarks/RESULTS.md). A choice in `given` is kept.
+    at beam 4 (benchmarks/EXPERIMENTS.md). A choice in `given` is kept.
     """
     first = cpuinfo.read_text().partition("\n\n")[0] if cpuinfo.is_file() else ""  # all processors are alike
     says = {name.strip(): value.split() for name, _, value in (line.partition(":") for line in first.splitlines())}
