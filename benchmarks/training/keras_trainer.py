@@ -63,7 +63,7 @@ class Positions(layers.Layer):
     def __init__(self, d_model: int) -> None:
         super().__init__()
         self.supports_masking = True
-        self.table = tf.constant(sinusoids(LONGEST, d_model))
+        self.table = sinusoids(tf.range(1, LONGEST + 1), d_model)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return x * self.table.shape[1] ** 0.5 + self.table[: tf.shape(x)[1]]

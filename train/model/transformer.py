@@ -1,42 +1,44 @@
-"""Stage 4. The Transformer (Vaswani et al. 2017, arXiv:1706.03762), pre-norm, in `keras.ops`.
+"""The Transformer (Vaswani et al. 2017, arXiv:1706.03762), pre-norm, in `keras.ops`.
 
-Notation, used in every shape here and in the loop:
+Notation, used in the shapes of the model, the backends and the export:
     B  sentences in a batch        D  width of the model        V  vocabulary
     S  source tokens               H  attention heads           F  width of the feed-forward layer
-    T  target tokens               N  B*S or B*T, positions with batch and time flattened together
+    T  target tokens               N  positions of all sentences: B*S or B*T
 
-Activations travel as [N, D]: a matmul of two matrices and its gradient are single GEMM calls, whereas
+Activations have the shape [N, D]: a product of two matrices and its gradient are single GEMM calls, whereas
 [B, T, D] x [D, F] becomes a batched product whose kernel gradient has to be summed over B.
-Nothing here names a backend; dropout takes its random numbers from the `Noise` that the loop hands in.
+Nothing here names a framework. Dropout takes its random numbers from the `Noise` that the caller passes.
+Each layer makes its weights when it is made and says so with `built`, so that Keras does not call it once more to
+find them: that would draw from the noise twice.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import keras
-import numpy as np
 from keras import ops
 
 from container.vocabulary import PAD
 from train.model.config import LAYER_NORM_EPSILON, TransformerConfig
 
 Tensor = Any
+HIDDEN = -1e9  # added to the score of a position that must not be attended to
 
 
 class Noise(Protocol):
-    """Where dropout gets its randomness: a pure function of (seed, step), so that a resumed run repeats it."""
+    """The random numbers of dropout: a pure function of (seed, step), so that a resumed run repeats them."""
 
     def dropout(self, x: Tensor, rate: float) -> Tensor:
-        """`x` with each element zeroed with probability `rate` and the others scaled by 1 / (1 - rate)."""
+        """`x` with each element set to zero with probability `rate` and the others scaled by 1 / (1 - rate)."""
 
     def word_dropout(self, x: Tensor, rate: float) -> Tensor:
-        """`x` [B, L, D] with each of the B*L vectors zeroed whole with probability `rate`, the others scaled."""
+        """`x` [B, T, D] with each of the B*T vectors set to zero with probability `rate`, the others scaled."""
 
 
 class NoNoise:
-    """Evaluation: nothing is dropped."""
+    """For evaluation: nothing is dropped."""
 
     def dropout(self, x: Tensor, rate: float) -> Tensor:
         return x
@@ -45,12 +47,26 @@ class NoNoise:
         return x
 
 
-def sinusoids(length: int, d_model: int) -> np.ndarray:
-    """Position encodings [length, D] as CTranslate2 computes them: positions from 1, all sines, then all cosines."""
-    half = d_model // 2
-    timescales = np.exp(np.arange(half) * -(math.log(10_000) / max(half - 1, 1)))
-    angles = np.arange(1, length + 1)[:, None] * timescales[None, :]
-    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
+class KeysValues(NamedTuple):
+    """What a query attends to."""
+
+    keys: Tensor  # [B, H, S, D/H]
+    values: Tensor  # [B, H, S, D/H]
+
+
+class Memory(NamedTuple):
+    """What one decoder layer sees of the source."""
+
+    source: KeysValues
+    bias: Tensor  # [B, 1, 1, S], hides padding
+
+
+class Decoded(NamedTuple):
+    """What the decoder returns for target tokens [B, T] that follow P cached tokens (0 without a cache)."""
+
+    hidden: Tensor  # [B*T, D]
+    cache: tuple[KeysValues, ...]  # of each layer, over all P+T tokens
+    attention: tuple[Tensor, ...]  # of each layer, how much each token attends to each source token [B, H, T, S]
 
 
 class Linear(keras.layers.Layer):
@@ -61,6 +77,7 @@ class Linear(keras.layers.Layer):
         glorot = keras.initializers.GlorotUniform(seed=seed)
         self.kernel = self.add_weight(shape=(d_in, d_out), initializer=glorot, name="kernel")
         self.bias = self.add_weight(shape=(d_out,), initializer="zeros", name="bias")
+        self.built = True
 
     def call(self, x: Tensor) -> Tensor:
         return ops.add(ops.matmul(x, self.kernel), self.bias)
@@ -73,6 +90,7 @@ class LayerNorm(keras.layers.Layer):
         super().__init__(**kwargs)
         self.gamma = self.add_weight(shape=(d_model,), initializer="ones", name="gamma", autocast=False)
         self.beta = self.add_weight(shape=(d_model,), initializer="zeros", name="beta", autocast=False)
+        self.built = True
 
     def call(self, x: Tensor) -> Tensor:
         normal = _to_mean_0_variance_1(ops.cast(x, "float32"))
@@ -99,7 +117,7 @@ def _to_mean_0_variance_1(x: Tensor) -> Any:
 
 
 class Attention(keras.layers.Layer):
-    """Multi-head scaled dot-product attention; queries, keys and values share fused projections."""
+    """Multi-head scaled dot-product attention, to x itself or (`cross`) to the source. Projections are fused."""
 
     def __init__(self, config: TransformerConfig, seed: int, *, cross: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -113,24 +131,36 @@ class Attention(keras.layers.Layer):
             else:
                 self.query_key_value = Linear(width, 3 * width, seed, name="query_key_value", **same)
             self.output_projection = Linear(width, width, seed + 2, name="output", **same)
+        self.built = True
 
-    def call(self, x: Tensor, bias: Tensor, memory: Tensor | None = None, *, batch: Tensor) -> Tensor:
-        """x [B*T, D], memory [B*S, D] (cross only), bias [B or 1, 1, T or 1, S] added to the scores -> [B*T, D]."""
-        if self.cross:
+    def call(
+        self, x: Tensor, bias: Tensor, *, batch: Tensor, known: KeysValues | None = None
+    ) -> tuple[Tensor, KeysValues, Tensor]:
+        """x [B*T, D] -> (context [B*T, D], the keys and values it came from, the weights [B, H, T, S]).
+
+        bias [B or 1, 1, T or 1, S] is added to the scores. known: of the source (cross), or of the tokens before x.
+        """
+        if self.cross and known is not None:
             (query,) = self._split_heads(self.query(x), batch, 1)
-            key, value = self._split_heads(self.key_value(memory), batch, 2)
+            keys, values = known
         else:
-            query, key, value = self._split_heads(self.query_key_value(x), batch, 3)
-        scores = ops.matmul(query * self.head_dim**-0.5, ops.transpose(key, (0, 1, 3, 2)))  # [B, H, T, S]
+            query, keys, values = self._split_heads(self.query_key_value(x), batch, 3)
+            if known is not None:
+                keys, values = (ops.concatenate(pair, axis=2) for pair in zip(known, (keys, values), strict=True))
+        scores = ops.matmul(query * self.head_dim**-0.5, ops.transpose(keys, (0, 1, 3, 2)))  # [B, H, T, S]
         weights = ops.softmax(ops.cast(scores, "float32") + ops.cast(bias, "float32"), axis=-1)
-        context = ops.matmul(ops.cast(weights, value.dtype), value)  # [B, H, T, D/H]
+        context = ops.matmul(ops.cast(weights, values.dtype), values)  # [B, H, T, D/H]
         context = ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, self.heads * self.head_dim))
-        return self.output_projection(context)
+        return self.output_projection(context), KeysValues(keys, values), weights
+
+    def keys_values(self, encoded: Tensor, batch: Tensor) -> KeysValues:
+        """Cross-attention only: encoded [B*S, D] -> what every target token attends to."""
+        return KeysValues(*self._split_heads(self.key_value(encoded), batch, 2))
 
     def _split_heads(self, x: Tensor, batch: Tensor, parts: int) -> list[Tensor]:
         """[B*T, parts*D] -> `parts` tensors [B, H, T, D/H], by one transposition."""
-        apart = ops.reshape(x, (batch, -1, parts, self.heads, self.head_dim))
-        return ops.unstack(ops.transpose(apart, (2, 0, 3, 1, 4)), parts)
+        split = ops.reshape(x, (batch, -1, parts, self.heads, self.head_dim))
+        return ops.unstack(ops.transpose(split, (2, 0, 3, 1, 4)), parts)
 
 
 class FeedForward(keras.layers.Layer):
@@ -142,6 +172,7 @@ class FeedForward(keras.layers.Layer):
         with keras.name_scope(self.name):
             self.inner = Linear(config.d_model, config.ffn_dim, seed, name="inner", **same)
             self.outer = Linear(config.ffn_dim, config.d_model, seed + 1, name="outer", **same)
+        self.built = True
 
     def call(self, x: Tensor) -> Tensor:
         return self.outer(ops.relu(self.inner(x)))
@@ -157,29 +188,35 @@ class Block(keras.layers.Layer):
         with keras.name_scope(self.name):
             self.self_norm = LayerNorm(config.d_model, name="self_norm", **same)
             self.self_attention = Attention(config, seed, cross=False, name="self_attention", **same)
-            self.cross_attention = None
             if decoder:
                 self.cross_norm = LayerNorm(config.d_model, name="cross_norm", **same)
                 self.cross_attention = Attention(config, seed + 3, cross=True, name="cross_attention", **same)
             self.ffn_norm = LayerNorm(config.d_model, name="ffn_norm", **same)
             self.ffn = FeedForward(config, seed + 6, name="ffn", **same)
+        self.built = True
 
     def call(
         self,
         x: Tensor,
         self_bias: Tensor,
-        memory: Tensor | None = None,
-        memory_bias: Tensor | None = None,
         *,
         batch: Tensor,
         noise: Noise,
-    ) -> Tensor:
-        """x [N, D] -> [N, D]."""
-        x = x + noise.dropout(self.self_attention(self.self_norm(x), self_bias, batch=batch), self.rate)
-        if self.cross_attention is not None:
-            attended = self.cross_attention(self.cross_norm(x), memory_bias, memory, batch=batch)
-            x = x + noise.dropout(attended, self.rate)  # not +=, which PyTorch does in place
-        return x + noise.dropout(self.ffn(self.ffn_norm(x)), self.rate)
+        memory: Memory | None = None,
+        sentences: Tensor | None = None,
+        cache: KeysValues | None = None,
+    ) -> tuple[Tensor, KeysValues, Tensor]:
+        """x [N, D] -> (x [N, D], the cache with the tokens of x, the weights of the last attention).
+
+        batch: the rows of x; sentences: those of the memory, each of which may serve several rows.
+        """
+        context, cache, weights = self.self_attention(self.self_norm(x), self_bias, batch=batch, known=cache)
+        x = x + noise.dropout(context, self.rate)  # not +=, which PyTorch does in place
+        if memory is not None:
+            query, source = self.cross_norm(x), memory.source
+            context, _, weights = self.cross_attention(query, memory.bias, batch=sentences, known=source)
+            x = x + noise.dropout(context, self.rate)
+        return x + noise.dropout(self.ffn(self.ffn_norm(x)), self.rate), cache, weights
 
 
 class Transformer(keras.layers.Layer):
@@ -208,50 +245,68 @@ class Transformer(keras.layers.Layer):
 
     def call(self, source: Tensor, target: Tensor, *, noise: Noise) -> Tensor:
         """source [B, S], target [B, T] token ids -> hidden states [B*T, D]; see `logits`."""
-        memory, source_bias = self.encode(source, noise)
-        return self.decode(target, memory, source_bias, noise)
+        return self.decode(target, self.encode(source, noise), noise).hidden
 
-    def encode(self, source: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-        """source [B, S] -> memory [B*S, D] and the bias [B, 1, 1, S] that hides padding."""
+    def encode(self, source: Tensor, noise: Noise) -> tuple[Memory, ...]:
+        """source [B, S] -> what each decoder layer sees of it."""
         batch = ops.shape(source)[0]
-        bias = ops.cast(ops.equal(source, PAD), "float32")[:, None, None, :] * -1e9
+        bias = ops.cast(ops.equal(source, PAD), "float32")[:, None, None, :] * HIDDEN
         x = self._embed(source, noise)
         for block in self.encoder:
-            x = block(x, bias, batch=batch, noise=noise)
-        return self.encoder_norm(x), bias
+            x, _, _ = block(x, bias, batch=batch, noise=noise)
+        x = self.encoder_norm(x)
+        return tuple(Memory(block.cross_attention.keys_values(x, batch), bias) for block in self.decoder)
 
-    def decode(self, target: Tensor, memory: Tensor, source_bias: Tensor, noise: Noise) -> Tensor:
-        """target [B, T], memory [B*S, D] -> hidden states [B*T, D]. Padding stands behind, so causality hides it."""
+    def decode(
+        self,
+        target: Tensor,
+        memory: tuple[Memory, ...],
+        noise: Noise,
+        cache: tuple[KeysValues, ...] | None = None,
+    ) -> Decoded:
+        """target [B, T], which follows the tokens in `cache`. Padding is at the end, where causality hides it.
+
+        With a cache, target may have K rows for each sentence, one after the other, which share its memory.
+        """
         batch, length = ops.shape(target)[0], ops.shape(target)[1]
-        positions = ops.arange(length)
-        future = ops.cast(positions[None, :] > positions[:, None], "float32")[None, None] * -1e9
-        x = self._embed(target, noise)
-        for block in self.decoder:
-            x = block(x, future, memory, source_bias, batch=batch, noise=noise)
-        return self.decoder_norm(x)
+        before, sentences, positions = 0, batch, ops.arange(length)
+        seen = positions
+        if cache is not None:
+            before, sentences = ops.shape(cache[0].keys)[2], ops.shape(memory[0].bias)[0]
+            seen, positions = ops.arange(before + length), positions + before
+        future = ops.cast(seen[None, :] > positions[:, None], "float32")[None, None] * HIDDEN
+        x = self._embed(target, noise, before)
+        caches, attention = [], []
+        for index, block in enumerate(self.decoder):
+            seen_by = {"memory": memory[index], "sentences": sentences, "cache": cache[index] if cache else None}
+            x, grown, weights = block(x, future, batch=batch, noise=noise, **seen_by)
+            caches.append(grown)
+            attention.append(weights)
+        return Decoded(self.decoder_norm(x), tuple(caches), tuple(attention))
 
     def logits(self, hidden: Tensor) -> Tensor:
         """hidden [N, D] -> [N, V] in float32, by the tied embedding."""
         table = ops.cast(self.embedding, hidden.dtype)
         return ops.cast(ops.matmul(hidden, ops.transpose(table)), "float32")
 
-    def _embed(self, ids: Tensor, noise: Noise) -> Tensor:
-        """ids [B, L] -> [B*L, D]: scaled embedding plus position; of a dropped word only the position is left.
+    def _embed(self, ids: Tensor, noise: Noise, before: Tensor | int = 0) -> Tensor:
+        """ids [B, T] -> [B*T, D]: scaled embedding plus position, counted from `before`; a dropped word has only that.
 
         Word dropout on both sides: Sennrich & Zhang 2019, "Revisiting Low-Resource Neural Machine Translation".
         """
         length, width = ops.shape(ids)[1], self.config.d_model
         words = noise.word_dropout(ops.take(self.embedding, ids, axis=0), self.config.word_dropout)
-        x = words * width**0.5 + self._positions(length)
+        x = words * width**0.5 + sinusoids(ops.arange(length) + (before + 1), width)
         x = ops.cast(ops.reshape(x, (-1, width)), self.compute_dtype)
         return noise.dropout(x, self.config.dropout_rate)
 
-    def _positions(self, length: Tensor) -> Tensor:
-        """[length, D] as `sinusoids`, for a length known only when the graph runs."""
-        half = self.config.d_model // 2
-        timescales = ops.exp(ops.arange(half, dtype="float32") * -(math.log(10_000) / max(half - 1, 1)))
-        angles = ops.cast(ops.arange(length) + 1, "float32")[:, None] * timescales[None, :]
-        return ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=1)
+
+def sinusoids(positions: Tensor, d_model: int) -> Tensor:
+    """Encodings [T, D] of positions [T], counted from 1: all sines, then all cosines, as CTranslate2 computes them."""
+    half = d_model // 2
+    timescales = ops.exp(ops.arange(half, dtype="float32") * -(math.log(10_000) / max(half - 1, 1)))
+    angles = ops.cast(positions, "float32")[:, None] * timescales[None, :]
+    return ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=1)
 
 
 def weights_by_name(model: Transformer) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from train.export.ctranslate2 import PARITY_TOLERANCE, export_ctranslate2
 from train.export.parity import Reference, make_reference, saved_model_parity
 from train.export.saved_model import SEARCH_TOLERANCE, check_search, export_saved_model
 from train.job.hyperparameters import Hyperparameters
+from train.model.transformer import NoNoise
 from train.training.trainer import Fitted
 
 Search = Callable[..., dict[str, np.ndarray]]
@@ -157,7 +158,7 @@ def test_the_saved_model_of_a_trained_model_passes_the_gate(
 ) -> None:
     export_saved_model(fitted.weights, fitted.config, tmp_path)
     tokens, found = saved_model_parity(reference, hp, tmp_path)
-    assert 0 < tokens < PARITY_TOLERANCE / 5
+    assert tokens < PARITY_TOLERANCE / 5  # 0 where TensorFlow trained: without the cache it is the same graph
     assert 0 < found < SEARCH_TOLERANCE / 5
 
 
@@ -176,8 +177,9 @@ def test_the_gate_fails_when_the_cache_does_not_follow_its_beam(
     step = search.SearchModel._step
 
     def forgetful(self: search.SearchModel, state: Any, memory: Any, *options: Any) -> Any:
-        _, caches, _ = self._decode(tf.reshape(state.alive[:, :, -1], [-1, 1]), state.caches, memory)
-        return step(self, state, memory, *options)._replace(caches=caches)
+        last = tf.reshape(state.alive[:, :, -1], [-1, 1])
+        decoded = self._model.decode(last, memory, NoNoise(), state.cache)
+        return step(self, state, memory, *options)._replace(cache=decoded.cache)
 
     monkeypatch.setattr(search.SearchModel, "_step", forgetful)
     export_saved_model(weights, fitted.config, tmp_path)

@@ -24,10 +24,40 @@ def hidden(model: Transformer, source: list[list[int]], target: list[list[int]])
     return to_numpy(states).reshape(len(target), len(target[0]), -1)
 
 
-def test_positions_are_those_of_the_export(model: Transformer) -> None:
-    np.testing.assert_allclose(to_numpy(model._positions(50)), sinusoids(50, 16), atol=1e-5)
-    first = sinusoids(1, 4)[0]  # timescales 1 and 1/10000, position 1
-    np.testing.assert_allclose(first, [np.sin(1), np.sin(1e-4), np.cos(1), np.cos(1e-4)], rtol=1e-6)
+def test_positions_are_those_of_the_export() -> None:
+    """As CTranslate2 computes them: positions from 1, all sines, then all cosines."""
+    positions, timescales = np.arange(1, 51), 10_000 ** -(np.arange(8) / 7)
+    angles = np.outer(positions, timescales)
+    expected = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+    np.testing.assert_allclose(to_numpy(sinusoids(positions, 16)), expected, atol=1e-5)
+
+
+def test_a_cache_in_the_place_of_earlier_tokens_changes_nothing(model: Transformer) -> None:
+    """Token by token, with two rows for each sentence, as a search decodes."""
+    source, target = np.array([[5, 6, 3], [7, 3, 0]], np.int32), np.array([[2, 7, 8, 9], [2, 9, 4, 4]], np.int32)
+    memory = model.encode(source, NoNoise())
+    whole = model.decode(target, memory, NoNoise())
+    rows = np.repeat(target, 2, axis=0)
+    decoded = model.decode(rows[:, :2], model.encode(np.repeat(source, 2, axis=0), NoNoise()), NoNoise())
+    for position in (2, 3):
+        decoded = model.decode(rows[:, position : position + 1], memory, NoNoise(), decoded.cache)
+        expected = to_numpy(whole.hidden).reshape(2, 4, 16)[:, position].repeat(2, axis=0)
+        np.testing.assert_allclose(to_numpy(decoded.hidden), expected, atol=1e-5)
+        attention = to_numpy(decoded.attention[0])  # [B, H, 2, S]: the rows of a sentence stand side by side
+        expected = to_numpy(whole.attention[0])[:, :, [position, position]]
+        np.testing.assert_allclose(attention, expected, atol=1e-5)
+    for cached, computed in zip(decoded.cache, whole.cache, strict=True):
+        np.testing.assert_allclose(to_numpy(cached.keys), to_numpy(computed.keys).repeat(2, axis=0), atol=1e-5)
+
+
+def test_each_place_of_dropout_draws_once(model: Transformer) -> None:
+    """Keras calls a layer twice when it must find out its weights, and the first step's masks would be others."""
+    one, other = (Transformer(SMALL, seed=1) for _ in range(2))
+    source, target = np.array([[5, 6, 3]], np.int32), np.array([[2, 7]], np.int32)
+    first, again = (to_numpy(one(source, target, noise=step_noise(1, 1))) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    other(source, target, noise=NoNoise())
+    np.testing.assert_array_equal(to_numpy(other(source, target, noise=step_noise(1, 1))), first)
 
 
 def test_source_padding_changes_nothing(model: Transformer) -> None:
@@ -144,7 +174,7 @@ def test_of_a_dropped_word_only_its_place_is_left(model: Transformer) -> None:
     np.testing.assert_array_equal(states["another"], states["as it is"])
     assert np.abs(states["outside"] - states["as it is"]).max() > 1e-3
     embedded = to_numpy(forgetful._embed(source, Second()))
-    np.testing.assert_allclose(embedded[1], sinusoids(3, 16)[1], atol=1e-5)
+    np.testing.assert_allclose(embedded[1], to_numpy(sinusoids(np.arange(1, 4), 16))[1], atol=1e-5)
 
 
 def test_the_loops_noise_fits_the_model(model: Transformer) -> None:
