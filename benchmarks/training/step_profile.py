@@ -22,8 +22,8 @@ import numpy as np
 from benchmarks.training.inputs import make_task, read_parts
 from benchmarks.training.task import Task
 from benchmarks.training.this_trainer import hyperparameters
+from train.backends.state import TrainState
 from train.backends.tensorflow.backend import make_step
-from train.backends.tensorflow.optimizer import TrainState
 from train.corpus.batches import collate
 from train.corpus.encoding import Encoded
 from train.model.transformer import Transformer

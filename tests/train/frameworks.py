@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from train.backends.backend import open_backend
+from train.backends.backend import Backend, open_backend
 from train.job.cluster import SINGLE_HOST
 from train.job.hyperparameters import Hyperparameters, parse
 from train.model.transformer import Noise
-from train.training.loop import Backend
 
 __all__ = ["CHUNK", "FRAMEWORK", "Loss", "apply_gradients", "backend", "gradient", "loss_of", "step_noise", "to_numpy"]
 FRAMEWORK = "pytorch" if os.environ.get("KERAS_BACKEND") == "torch" else "tensorflow"
@@ -45,17 +44,18 @@ def to_numpy(tensor: Any) -> np.ndarray:
 if FRAMEWORK == "pytorch":
     import torch
 
-    from train.backends.pytorch import backend as pytorch_backend
+    from train.backends.pytorch import noise, optimizer
     from train.backends.pytorch.loss import CHUNK, smoothed_cross_entropy
 
     def step_noise(seed: int, step: int) -> Noise:
-        return pytorch_backend.StepNoise(seed, step)
+        return noise.StepNoise(seed, step)
 
     def apply_gradients(
         state: Any, gradients: dict[str, np.ndarray], step: int, hp: Hyperparameters, warmup: int
     ) -> None:
-        tensors = {name: torch.tensor(gradient, dtype=torch.float32) for name, gradient in gradients.items()}
-        pytorch_backend.apply_gradients(state, tensors, step, hp, warmup)
+        for name, weight in state.weights.items():
+            weight.value.grad = torch.tensor(gradients[name], dtype=torch.float32) if name in gradients else None
+        optimizer.apply_gradients(state, optimizer.make_adam(state), step, hp, warmup)
 
     def gradient(function: Callable[[Any], Any], x: np.ndarray, upstream: np.ndarray) -> np.ndarray:
         """That of `function` at x in float32, for the gradient `upstream` of its result."""
@@ -72,18 +72,19 @@ if FRAMEWORK == "pytorch":
 else:
     import tensorflow as tf
 
-    from train.backends.tensorflow import backend as tensorflow_backend
-    from train.backends.tensorflow import optimizer
+    from train.backends.schedule import average_share
+    from train.backends.tensorflow import noise, optimizer
     from train.backends.tensorflow.loss import CHUNK, smoothed_cross_entropy
 
     def step_noise(seed: int, step: int) -> Noise:
-        return tensorflow_backend.StepNoise(seed, tf.constant(step, tf.int64))
+        return noise.StepNoise(seed, tf.constant(step, tf.int64))
 
     def apply_gradients(
         state: Any, gradients: dict[str, np.ndarray], step: int, hp: Hyperparameters, warmup: int
     ) -> None:
         tensors = {name: tf.constant(gradient, tf.float32) for name, gradient in gradients.items()}
-        optimizer.apply_gradients(state, tensors, tf.constant(step, tf.int64), hp, warmup)
+        rate, share = optimizer.adam_rate(step, hp, warmup), average_share(step, hp)
+        optimizer.apply_gradients(state, tensors, tf.constant(rate), tf.constant(share), hp.clip_norm)
 
     def gradient(function: Callable[[Any], Any], x: np.ndarray, upstream: np.ndarray) -> np.ndarray:
         """That of `function` at x in float32, for the gradient `upstream` of its result."""

@@ -1,17 +1,80 @@
-"""Which framework trains: what the hyperparameter asks for, as far as it is installed. Imports neither."""
+"""What a framework must provide to train here, and the choice of one. This file imports no framework and no Keras."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
+from typing import Any, Protocol
+
+import numpy as np
 
 from container.errors import HyperparameterError
+from train.corpus.batches import Batch
+from train.corpus.encoding import Encoded
 from train.job.cluster import Cluster
 from train.job.hyperparameters import Hyperparameters
-from train.training.loop import Backend
+from train.model.config import TransformerConfig
 
 PACKAGES = {"tensorflow": "tensorflow", "pytorch": "torch"}  # the first that is installed is the default
 TITLES = {"tensorflow": "TensorFlow", "pytorch": "PyTorch"}
+
+Step = Callable[[Encoded, np.ndarray, int, bool], tuple[float, float, bool]]
+"""One update: (corpus, members of the global batch, number from 1, stop) -> (summed nll, target tokens, any stop).
+
+The three results are sums over all replicas of all hosts: the loss is divided by the global number of target
+tokens, and all hosts learn in the same step that one of them wants to stop.
+"""
+
+
+class State(Protocol):
+    """Weights, Adam's two moments and the moving average of the weights, in a framework's own variables."""
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each weight by its name, such as `encoder_0/ffn/inner/kernel`."""
+
+    def begin_with(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Take weights and average from an earlier model; every framework's weights have the same names."""
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Everything that a checkpoint holds, as `group/name` -> array."""
+
+    def restore(self, tensors: dict[str, np.ndarray]) -> None:
+        """Take everything from a checkpoint, which another framework may have written."""
+
+    def averaged_weights(self) -> dict[str, np.ndarray]:
+        """The weights to evaluate and export, float32."""
+
+
+class Evaluator(Protocol):
+    """A float32 copy of the model without dropout."""
+
+    def load(self, weights: dict[str, np.ndarray]) -> None:
+        """Evaluate with these weights from now on."""
+
+    def token_nll(self, batch: Batch) -> np.ndarray:
+        """nll [B, T] of each target token, zero at padding."""
+
+    def mean_nll(self, corpus: Encoded, batch_tokens: int = 4096) -> float:
+        """The mean nll of a target token over a corpus."""
+
+
+class Backend(Protocol):
+    """One framework on the devices of this host, connected to those of the other hosts."""
+
+    title: str
+
+    def fastest_precision(self) -> str:
+        """The type in which the hardware computes fastest: "bfloat16" or "float32"."""
+
+    def make_state(self, config: TransformerConfig, seed: int) -> State:
+        """A new model, and what trains it."""
+
+    def make_step(self, state: Any, hp: Hyperparameters, warmup: int) -> Step:
+        """The update of a state that this backend made."""
+
+    def make_evaluator(self, config: TransformerConfig) -> Evaluator:
+        """For models of this shape."""
 
 
 def with_framework(hp: Hyperparameters) -> Hyperparameters:
@@ -34,7 +97,7 @@ def with_framework(hp: Hyperparameters) -> Hyperparameters:
 def open_backend(hp: Hyperparameters, cluster: Cluster) -> Backend:
     """Import the framework that `hp.framework` names, which takes seconds, and connect it to the other hosts.
 
-    Keras reads KERAS_BACKEND when it is imported, so no module that imports it may have been imported before.
+    Keras reads KERAS_BACKEND when it is imported, so no module that imports Keras may be imported before this call.
     """
     if hp.framework == "pytorch":
         os.environ["KERAS_BACKEND"] = "torch"

@@ -2,74 +2,21 @@
 
 Everything a step does is a pure function of (state, batch, seed, step): a run that is stopped and
 resumed from a checkpoint ends with the same weights, bit for bit, as one that never stopped.
-What a framework does of it is in `train.backends.tensorflow.backend` and `train.backends.pytorch.backend`.
+What a framework must provide for it is in `train.backends.backend`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 
-from train.corpus.batches import Batch, Cursor, plan_epoch
+from train.backends.backend import Step
+from train.corpus.batches import Cursor, plan_epoch
 from train.corpus.encoding import Encoded
 from train.job.hyperparameters import Hyperparameters
-
-Step = Callable[[Encoded, np.ndarray, int, bool], tuple[float, float, bool]]
-"""One update: (corpus, members of the global batch, number from 1, stop) -> (summed nll, target tokens, any stop).
-
-The three results are sums over all replicas of all hosts: the loss is normalised by the global number of
-target tokens, and all hosts learn in the same step that one of them wants to stop.
-"""
-
-
-class State(Protocol):
-    """Weights, Adam's two moments and the moving average of the weights, in a framework's own variables."""
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shape of each weight by its name, such as `encoder_0/ffn/inner/kernel`."""
-
-    def begin_with(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Take weights and average from an earlier model; every framework's weights have the same names."""
-
-    def tensors(self) -> dict[str, np.ndarray]:
-        """Everything a checkpoint holds, as `group/name` -> array."""
-
-    def restore(self, tensors: dict[str, np.ndarray]) -> None: ...
-
-    def averaged_weights(self) -> dict[str, np.ndarray]:
-        """The weights to evaluate and export, float32."""
-
-
-class Evaluator(Protocol):
-    """A float32 copy of the model without dropout."""
-
-    def load(self, weights: dict[str, np.ndarray]) -> None: ...
-
-    def token_nll(self, batch: Batch) -> np.ndarray:
-        """nll [B, T] of each target token, zero at padding."""
-
-    def mean_nll(self, corpus: Encoded, batch_tokens: int = 4096) -> float:
-        """Mean nll a target token over a corpus."""
-
-
-class Backend(Protocol):
-    """One framework on the devices of this host, connected to those of the other hosts."""
-
-    title: str
-
-    def fastest_precision(self) -> str:
-        """What the hardware computes fastest in: "bfloat16" or "float32"."""
-
-    def make_state(self, config: Any, seed: int) -> State:
-        """A new model of the `TransformerConfig`, and what trains it."""
-
-    def make_step(self, state: Any, hp: Hyperparameters, warmup: int) -> Step: ...
-
-    def make_evaluator(self, config: Any) -> Evaluator: ...
 
 
 @dataclass(frozen=True)

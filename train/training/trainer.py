@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from container.errors import HyperparameterError
+from train.backends.backend import Backend, Evaluator, State
+from train.backends.schedule import learning_rate, warmup_steps
 from train.corpus.batches import Cursor
 from train.corpus.directions import Direction, directions
 from train.corpus.prepare import Prepared
@@ -24,8 +26,7 @@ from train.job.rendezvous import Hosts
 from train.model.config import TransformerConfig
 from train.training.checkpoints import Checkpoint, digest_of, save_checkpoint
 from train.training.initial_model import Initial, refuse_other_shape
-from train.training.loop import Backend, Evaluator, State, StepResult, planned_steps, run
-from train.training.schedule import learning_rate, warmup_steps
+from train.training.loop import StepResult, planned_steps, run
 
 # What may change when a run is resumed: only what extends it, reports on it or decodes with it.
 FREE = frozenset(
@@ -92,7 +93,7 @@ def fit(
     step = backend.make_step(state, hp, identity["warmup"])
     for result in run(step, prepared.train, hp, cursor, wants_stop=stop.is_set):
         cursor = result.cursor
-        rate = float(learning_rate(cursor.step, hp.learning_rate, identity["warmup"]))
+        rate = learning_rate(cursor.step, hp.learning_rate, identity["warmup"])
         progress.step(cursor.step, nll=result.nll, tokens=result.tokens, seconds=cursor.seconds, learning_rate=rate)
         if result.epoch_ended and hosts.cluster.is_chief and not stop.is_set():
             watcher.validate(state, result)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.train.frameworks import apply_gradients, backend
+from train.backends.backend import State
+from train.backends.schedule import learning_rate, warmup_steps
 from train.job.hyperparameters import parse
 from train.model.config import TransformerConfig
-from train.training.loop import State
-from train.training.schedule import learning_rate, warmup_steps
 
 SMALL = TransformerConfig(vocab_size=64, d_model=16, ffn_dim=32, n_heads=2, encoder_layers=1, decoder_layers=1)
 HP = parse({"learning_rate": 0.01, "ema_decay": 0.997, "clip_norm": 1000})
@@ -27,7 +27,7 @@ def apply(state: State, gradients: dict[str, np.ndarray], step: int, clip_norm: 
 
 @pytest.mark.parametrize(("step", "rate"), [(1, 1e-5), (50, 5e-4), (100, 1e-3), (400, 5e-4), (10_000, 1e-4)])
 def test_the_learning_rate_rises_to_its_peak_and_falls_with_the_root(step: int, rate: float) -> None:
-    assert float(learning_rate(step, 1e-3, 100)) == pytest.approx(rate, rel=1e-5)
+    assert learning_rate(step, 1e-3, 100) == pytest.approx(rate, rel=1e-5)
 
 
 @pytest.mark.parametrize(("wanted", "planned", "steps"), [(800, 20_000, 800), (800, 100, 10), (800, 3, 1), (5, 100, 5)])

@@ -14,7 +14,7 @@ TESTS = (
     "backends/test_optimizer.py",
     "training/test_loop.py",
     "training/test_trainer.py",
-    "backends/test_pytorch_backend.py",
+    "backends/test_pytorch_noise.py",
 )
 
 

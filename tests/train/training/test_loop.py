@@ -12,13 +12,14 @@ from keras import ops
 
 from container.vocabulary import BOS, EOS
 from tests.train.frameworks import backend, step_noise, to_numpy
+from train.backends.backend import State
 from train.corpus.batches import Cursor, collate
 from train.corpus.encoding import Encoded
 from train.job.hyperparameters import Hyperparameters, parse
 from train.model.config import TransformerConfig
 from train.model.transformer import NoNoise, Transformer
 from train.training.checkpoints import newest_checkpoint, save_checkpoint
-from train.training.loop import State, StepResult, planned_steps
+from train.training.loop import StepResult, planned_steps
 from train.training.loop import run as run_loop
 
 SMALL = TransformerConfig(

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from container.vocabulary import PAD
-from train.corpus.batches import Batch, collate
+from train.backends.replica import replica_batch
+from train.corpus.batches import Batch
 from train.corpus.encoding import Encoded
 from train.job.cluster import Cluster
 
@@ -48,22 +48,15 @@ def feed(
     """This host's part of the global batch `members`, as (source, target): replica r of R takes every R-th sentence."""
     replicas = strategy.num_replicas_in_sync
     if local_replicas(strategy) == 1:
-        batch = _part(corpus, members[rank::replicas])
+        batch = replica_batch(corpus, members, rank, replicas)
         return batch.source, batch.target
     parts: dict[int, Batch] = {}
 
     def part(context: tf.distribute.ValueContext) -> Batch:
         replica = context.replica_id_in_sync_group
-        return parts.setdefault(replica, _part(corpus, members[replica::replicas]))
+        return parts.setdefault(replica, replica_batch(corpus, members, replica, replicas))
 
     return (
         strategy.experimental_distribute_values_from_function(lambda context: tf.constant(part(context).source)),
         strategy.experimental_distribute_values_from_function(lambda context: tf.constant(part(context).target)),
     )
-
-
-def _part(corpus: Encoded, members: np.ndarray) -> Batch:
-    """The batch of `members`; one row of padding, which adds nothing to loss or gradient, when there are none."""
-    if len(members):
-        return collate(corpus, members)
-    return Batch(np.full((1, 1), PAD, np.int32), np.full((1, 2), PAD, np.int32))
