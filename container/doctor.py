@@ -19,9 +19,8 @@ from pathlib import Path
 
 from container.artifact import open_artifact
 from container.errors import NmtError
-from container.paths import Paths
+from container.paths import INPUT_MODES, Paths
 from container.resources import CGROUP, available_memory, cpu_quota, machine_memory, memory_limit
-from train.job.channels import MODES
 
 PACKAGES = (
     "keras",
@@ -40,7 +39,7 @@ FRAMEWORKS = (*TENSORFLOWS, "torch")  # an image has one of them
 CPU_FEATURES = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16")
 MEMORY_WANTED = 1 << 30  # bytes; TensorFlow and a very small model already take 0.8 GB
 SAGEMAKER_MODES = (
-    ("training", f"input modes {', '.join(MODES)}; managed spot by checkpoints; many hosts; network isolation"),
+    ("training", f"input modes {', '.join(INPUT_MODES)}; managed spot by checkpoints; many hosts; network isolation"),
     ("inference", "real-time, streaming, asynchronous, serverless and multi-model endpoints; batch transform"),
     ("", "in a pipeline on a port of SageMaker's choice; as any user on a read-only root, without network"),
 )

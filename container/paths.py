@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+INPUT_MODES = ("File", "FastFile", "Pipe")  # how SageMaker may hand a channel over
+
 
 @dataclass(frozen=True)
 class Paths:

@@ -15,40 +15,52 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from container.artifact import staging
 from container.errors import PlatformError, Stopped, UserError, kind_of, write_failure
 from container.paths import Paths
+from train.backends.backend import TITLES, Backend, open_backend, with_framework
+from train.corpus.prepare import Prepared, prepare
+from train.evaluation.evaluate import evaluate_model
+from train.export.model_directory import export_model, make_manifest
 from train.job import hyperparameters
 from train.job.cluster import read_cluster
-from train.job.describe import describe
+from train.job.context import JobContext
+from train.job.describe import describe, markdown_table
 from train.job.hyperparameters import Hyperparameters
+from train.job.log import LOG, hold_stderr, start_logging
+from train.job.progress import Progress
+from train.job.publish import publish
 from train.job.rendezvous import Hosts, Rendezvous, SingleHost
-
-if TYPE_CHECKING:
-    from train.job.progress import Sink
+from train.model.trained import TrainedModel
+from train.report.page import write_report
+from train.training.resume import find_start
+from train.training.tensorboard import open_event_sinks
+from train.training.trainer import train_model
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the job; the exit code says who can cure a failure (see `container.errors`)."""
-    paths = Paths.from_environment()
     if list(argv) == ["describe"]:
         print(json.dumps(describe(), indent=2))
         return 0
+    if {"-h", "--help"} & set(argv):
+        print(f"usage: train [--name value ...]\n\n{markdown_table()}")
+        return 0
+    start_logging()
+    paths = Paths.from_environment()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    paths.failure.unlink(missing_ok=True)  # one of an earlier run would be read as this job's
+    paths.failure.unlink(missing_ok=True)  # it belongs to an earlier run, and SageMaker would show it for this one
     try:
-        hp = hyperparameters.read(paths.hyperparameters, hyperparameters.from_arguments(argv))
-        run_job(hp, paths, stop)
+        run_job(hyperparameters.read(paths.hyperparameters, hyperparameters.from_arguments(argv)), paths, stop)
     except Stopped as told:
-        say(str(told))
+        LOG.info(str(told))
     except Exception as error:  # noqa: BLE001 - the one place where every failure becomes file and exit code
         if isinstance(error, UserError):
-            print(f"train: {error}", file=sys.stderr, flush=True)
+            LOG.error(str(error))
         else:
             traceback.print_exception(error)
         write_failure(paths.failure, error)
@@ -57,83 +69,47 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run_job(hp: Hyperparameters, paths: Paths, stop: threading.Event) -> None:
-    """Channels -> pairs -> token ids -> trained model -> model directory. `stop` ends training early and cleanly."""
-    from train.backends.backend import TITLES, open_backend, with_framework
-    from train.corpus.prepare import prepare
-    from train.job.context import JobContext
-    from train.job.progress import Progress
-    from train.training.resume import open_start
-
-    hp = with_framework(hp)
-    hosts = meet(paths)
-    with (
-        open_start(hp, paths, hosts) as (start, tokenizer_path, folder),
-        tempfile.TemporaryDirectory(prefix="train-") as scratch,
-    ):
-        job = JobContext(hp, paths, hosts, Progress(hp), stop, Path(scratch))
-        prepared = prepare(job, tokenizer_path)
-
-        say(f"importing {TITLES[hp.framework or 'tensorflow']}")  # takes seconds: only now, when the input is good
-        with quiet_stderr():
+    """Read, prepare, train, export, evaluate, publish, report. Setting `stop` ends training early and cleanly."""
+    hp, hosts = with_framework(hp), connect_hosts(paths)
+    sinks = open_event_sinks(paths.tensorboard) if hosts.cluster.is_chief else ()
+    with tempfile.TemporaryDirectory(prefix="train-") as scratch:
+        job = JobContext(hp, paths, hosts, Progress(hp, sinks), stop, Path(scratch))
+        start = find_start(job)
+        prepared = prepare(job, start.tokenizer)
+        job.progress.say(f"importing {TITLES[hp.framework or 'tensorflow']}")  # takes seconds, so the input comes first
+        with hold_stderr():
             backend = open_backend(hp, hosts.cluster)
-            from train.job.publish import publish
-            from train.training.trainer import fit
-
-            sinks = _event_sinks(hp, paths) if hosts.cluster.is_chief else ()
-
-        progress = Progress(hp, sinks=sinks)
-        fitted = fit(prepared, hp, folder, start, progress, stop, hosts, backend)
-        if hosts.cluster.is_chief:
-            published = publish(prepared, fitted, hp, paths, progress, stop)
-            progress.say(f"the model stands in {published.path}")
+        trained = train_model(job, prepared, start, backend)
+        if job.is_chief:
+            finish_job(job, prepared, trained, backend)
         hosts.barrier()
 
 
-def _event_sinks(hp: Hyperparameters, paths: Paths) -> tuple[Sink, ...]:
-    if hp.framework != "tensorflow":
-        return ()  # the event file is written by TensorFlow
-    from train.training.tensorboard import event_sinks
-
-    return event_sinks(paths.tensorboard)
-
-
-@contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """Keep stderr (the file descriptor: C++ writes there) to ourselves, and print it only when the block fails.
-
-    TensorFlow announces its optimisations on import whatever its log level is, in front of every user's log.
-    """
-    with tempfile.TemporaryFile() as kept:
-        stderr = os.dup(2)
-        os.dup2(kept.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            kept.seek(0)
-            os.write(stderr, kept.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+def finish_job(job: JobContext, prepared: Prepared, trained: TrainedModel, backend: Backend) -> None:
+    """What the chief does alone: the model directory and the report. Once `job.stop` is set, both are made quickly."""
+    with staging(job.paths.model) as folder:
+        exported = export_model(job, prepared, trained, backend, folder)
+        evaluated = evaluate_model(job, prepared, exported.ctranslate2, exported.float32)
+        manifest = make_manifest(job, prepared, trained, exported.parity, [each.manifest for each in evaluated])
+        model = publish(job, folder, manifest)
+    report = write_report(job, prepared, model, [each.translations for each in evaluated])
+    job.progress.say(f"the report stands in {report}")
+    job.progress.say(f"the model stands in {model.path}")
 
 
-def meet(paths: Paths) -> Hosts:
+def connect_hosts(paths: Paths) -> Hosts:
     """All hosts of the job, connected; this host ends with a failure file as soon as another one is lost."""
     cluster = read_cluster(paths.resource_config)
     if len(cluster.hosts) == 1:
         return SingleHost(cluster)
 
     def give_up(error: PlatformError) -> None:
-        # From another thread, while the main one may wait in a collective that will never end.
-        print(f"train: {error}", file=sys.stderr, flush=True)
+        # Called from another thread, while the main thread may wait in a collective that will never end.
+        LOG.error(str(error))
         write_failure(paths.failure, error)
         os._exit(kind_of(error).exit_code)
 
     return Rendezvous(cluster, give_up)
-
-
-def say(sentence: str) -> None:
-    print(f"train: {sentence}", flush=True)
 
 
 if __name__ == "__main__":

@@ -32,10 +32,13 @@ from container.artifact import CTRANSLATE2, TOKENIZER
 from container.paths import Paths
 from train.corpus.split import Corpus, sample_rows
 from train.corpus.tokenizer import load_tokenizer
-from train.evaluation.scores import ReferenceSet, make_reference_set, score, translate
-from train.evaluation.statistics import Translations, confidence
+from train.evaluation.decode import decoding_of, translate
+from train.evaluation.scores import ReferenceSet, make_reference_set, score
+from train.evaluation.statistics import Translations, interval_halves
 from train.job import hyperparameters
 from train.job.hyperparameters import Hyperparameters
+from train.job.log import start_logging
+from train.job.progress import Progress
 
 TEST_SOURCES = 2000
 RESAMPLES = 1000
@@ -175,33 +178,26 @@ def train_job(row: Row, recipe: Mapping[str, Any], updates: int, folder: Path) -
 def run_bounded_job(updates: int, argv: Sequence[str]) -> None:
     """Run `python -m train` and stop it, as SIGTERM does, so that its last update has the number `updates`."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    from train.__main__ import run_job
-    from train.job import progress
+    from train import __main__ as job
 
     stop = threading.Event()
 
-    class Bounded(progress.Progress):
+    class Bounded(Progress):
         def step(self, number: int, **measured: float) -> None:
             super().step(number, **measured)  # type: ignore[arg-type]
             if number >= updates - 1:
                 stop.set()
 
-    progress.Progress = Bounded  # type: ignore[misc] # the job imports it when it starts
-    run_job(hyperparameters.parse({}, hyperparameters.from_arguments(argv)), Paths.from_environment(), stop)
+    job.Progress = Bounded  # type: ignore[misc]
+    start_logging()
+    job.run_job(hyperparameters.parse({}, hyperparameters.from_arguments(argv)), Paths.from_environment(), stop)
 
 
 def decode(row: Row, folder: Path, sentences: ReferenceSet) -> list[str]:
-    hp = Hyperparameters(preset="fast", **row.changes)
+    decoding = decoding_of(Hyperparameters(preset="fast", **row.changes))
     model = Paths(folder).model
-    return translate(
-        model / CTRANSLATE2,
-        load_tokenizer(model / TOKENIZER),
-        sentences.sources,
-        beam_size=hp.beam_size,
-        length_penalty=hp.length_penalty,
-        max_length=hp.max_len + 1,
-        threads=os.cpu_count() or 1,
-    )
+    found = translate(model / CTRANSLATE2, load_tokenizer(model / TOKENIZER), sentences.sources, decoding)
+    return [each.text for each in found]
 
 
 def table(results: Mapping[str, Result], sentences: ReferenceSet) -> str:
@@ -225,7 +221,7 @@ def table(results: Mapping[str, Result], sentences: ReferenceSet) -> str:
 
 
 def _margins(result: Result, sentences: ReferenceSet) -> dict[str, float]:
-    return confidence(Translations(sentences, result.hypotheses, 0.0))
+    return interval_halves(Translations(sentences, result.hypotheses, 0.0))
 
 
 def _p_value(base: Result, other: Result, sentences: ReferenceSet) -> float:

@@ -31,9 +31,9 @@ from container.paths import Paths
 from train.corpus.pairs import Pair
 from train.corpus.split import Corpus
 from train.corpus.tokenizer import load_tokenizer
-from train.evaluation.scores import ReferenceSet, make_reference_set, score, translate
-from train.evaluation.statistics import Translations, confidence
-from train.job.hyperparameters import Hyperparameters
+from train.evaluation.decode import translate
+from train.evaluation.scores import ReferenceSet, make_reference_set, score
+from train.evaluation.statistics import Translations, interval_halves
 
 TEST_SOURCES = 2000
 BEAM = 5
@@ -116,17 +116,10 @@ def ours(task: Task, folder: Path, minutes: float, sentences: ReferenceSet) -> t
         command += [f"--{name}", str(value)]
     _run(command, folder.parent / "ours.log", SAGEMAKER_BASE_DIR=str(folder))
     model = Paths(folder).model
-    updates = int(read_manifest(model).training["updates"])
-    hypotheses = translate(
-        model / CTRANSLATE2,
-        load_tokenizer(model / TOKENIZER),
-        sentences.sources,
-        beam_size=BEAM,
-        length_penalty=1.0,
-        max_length=Hyperparameters().max_len + 1,
-        threads=os.cpu_count() or 1,
-    )
-    return updates, hypotheses
+    manifest = read_manifest(model)
+    tokenizer = load_tokenizer(model / TOKENIZER)
+    found = translate(model / CTRANSLATE2, tokenizer, sentences.sources, manifest.decoding)
+    return int(manifest.training["updates"]), [each.text for each in found]
 
 
 def joeynmt(task: Task, folder: Path, minutes: float, sentences: ReferenceSet) -> tuple[int, list[str]]:
@@ -159,7 +152,7 @@ def _run(command: Sequence[str], log: Path, **environment: str) -> None:
 
 def scored(name: str, minutes: float, updates: int, sentences: ReferenceSet, hypotheses: list[str]) -> Point:
     scores = score(hypotheses, sentences)
-    margins = confidence(Translations(sentences, hypotheses, 0.0))
+    margins = interval_halves(Translations(sentences, hypotheses, 0.0))
     return Point(
         name,
         minutes,

@@ -26,9 +26,9 @@ from train.backends.state import TrainState
 from train.backends.tensorflow.backend import make_step
 from train.corpus.batches import collate
 from train.corpus.encoding import Encoded
+from train.model.config import model_config
 from train.model.transformer import Transformer
 from train.training.loop import plan_of
-from train.training.trainer import model_config
 
 import tensorflow as tf  # isort: skip # after the settings that train_speed makes
 from tensorflow.tsl.profiler.protobuf import xplane_pb2  # isort: skip

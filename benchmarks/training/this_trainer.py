@@ -21,6 +21,7 @@ from train.corpus.batches import Cursor
 from train.corpus.encoding import Encoded
 from train.job.cluster import SINGLE_HOST
 from train.job.hyperparameters import Hyperparameters
+from train.model.config import model_config
 from train.training.loop import plan_of, run
 
 Framework = Literal["tensorflow", "pytorch"]
@@ -45,8 +46,6 @@ def hyperparameters(task: Task, precision: str, framework: Framework = "tensorfl
 def measure(task: Task, corpus: Encoded, precision: str, framework: Framework = "tensorflow") -> Meter:
     hp = hyperparameters(task, precision, framework)
     backend = open_backend(hp, SINGLE_HOST)
-    from train.training.trainer import model_config  # Keras is imported with it, for the framework that was opened
-
     state = backend.make_state(model_config(hp, task.vocab_size, precision), hp.seed)
     meter, cursor, plan = Meter(task), Cursor(), plan_of(corpus, hp, 0)
     meter.begin()

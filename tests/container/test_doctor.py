@@ -13,8 +13,7 @@ import pytest
 
 from container import doctor
 from container.artifact import CTRANSLATE2, MANIFEST, TOKENIZER, Manifest, publish, staging
-from container.paths import Paths
-from train.job.channels import MODES
+from container.paths import INPUT_MODES, Paths
 
 MEMINFO = "MemTotal:       16000000 kB\nMemFree:         1000 kB\n"
 
@@ -54,7 +53,7 @@ def test_prints_what_is_here_and_ends_with_0(repo: Path, model: Path) -> None:
     assert metadata.version("ctranslate2") in rows["ctranslate2"]
     assert f"{len(os.sched_getaffinity(0))} usable of {os.cpu_count()}" in rows["threads"]
     assert "en to es, ctranslate2, format 1, 2 files, checksums right" in rows["model"]
-    assert ", ".join(MODES) in rows["SageMaker"]
+    assert ", ".join(INPUT_MODES) in rows["SageMaker"]
     assert not any(line.startswith("!") for line in done.stdout.splitlines())
 
 

@@ -1,4 +1,4 @@
-"""Small real inputs for the training room: sentence pairs, a tokenizer, and a prepared corpus."""
+"""Small real inputs for the tests of training: sentence pairs, a tokenizer, a prepared corpus, a trained model."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ if os.environ.setdefault("KERAS_BACKEND", "tensorflow") != "torch":
     collect_ignore = ["backends/test_pytorch_noise.py"]  # which test_pytorch.py runs
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import io
-import threading
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,36 +17,20 @@ import sentencepiece
 
 from container.paths import Paths
 from data.sample import read_part, write_channels
+from tests.train.contexts import make_context, make_job
 from train.corpus.pairs import Pair
 from train.corpus.prepare import Prepared, prepare
 from train.corpus.tokenizer import load_tokenizer, train_tokenizer
 from train.job.cluster import SINGLE_HOST
-from train.job.context import JobContext
 from train.job.hyperparameters import Hyperparameters, parse
-from train.job.progress import Progress
-from train.job.rendezvous import Hosts, SingleHost
+from train.job.log import start_logging
+from train.model.trained import TrainedModel
+from train.training.resume import Start
 
 if TYPE_CHECKING:
-    from train.training.trainer import Fitted
+    from train.backends.backend import Backend
 
-
-class KeptProgress(Progress):
-    """Keeps the sentences of a job in the place of printing them."""
-
-    def __init__(self, hp: Hyperparameters) -> None:
-        super().__init__(hp, io.StringIO())
-        self.said: list[str] = []
-
-    def say(self, sentence: str) -> None:
-        self.said.append(sentence)
-
-
-def make_context(
-    hp: Hyperparameters, paths: Paths, scratch: Path, *, hosts: Hosts | None = None, progress: Progress | None = None
-) -> JobContext:
-    """A job that nobody stops, on one host unless `hosts` are given; `progress` keeps what it says."""
-    hosts, progress = hosts or SingleHost(SINGLE_HOST), progress or KeptProgress(hp)
-    return JobContext(hp, paths, hosts, progress, threading.Event(), scratch)
+start_logging()  # as `train.__main__.main` does, for tests that call something below it
 
 
 @pytest.fixture(scope="session")
@@ -93,11 +75,19 @@ def prepared(hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
-def fitted(prepared: Prepared, hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
-    """A model after one epoch. Read it, do not change it."""
+def backend(hp: Hyperparameters) -> Backend:
     from train.backends.backend import open_backend
-    from train.training.trainer import fit  # takes seconds, and half of the tests here do without
 
-    folder, alone = tmp_path_factory.mktemp("checkpoints"), SingleHost(SINGLE_HOST)
-    progress, backend = Progress(hp, io.StringIO()), open_backend(hp, SINGLE_HOST)
-    return fit(prepared, hp, folder, None, progress, threading.Event(), alone, backend)
+    return open_backend(hp, SINGLE_HOST)  # this takes seconds, and half of the tests here do without
+
+
+@pytest.fixture(scope="session")
+def trained(
+    prepared: Prepared, hp: Hyperparameters, backend: Backend, tmp_path_factory: pytest.TempPathFactory
+) -> TrainedModel:
+    """A model after one epoch. Read it, do not change it."""
+    from train.training.trainer import train_model
+
+    folder = tmp_path_factory.mktemp("trained")
+    start = Start(folder / "checkpoints", prepared.tokenizer_path)
+    return train_model(make_job(hp, folder), prepared, start, backend)

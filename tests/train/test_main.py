@@ -30,7 +30,7 @@ HELD_OUT = "".join(f"{source}\t{target}\n" for source, target in islice(read_par
 
 @dataclass(frozen=True)
 class Ended:
-    """A job that ran in this process: its exit code and what it printed with `print`."""
+    """A job that ran in this process: its exit code and what it printed."""
 
     code: int
     out: str
@@ -285,8 +285,8 @@ def test_describe_prints_the_algorithm_as_json(job: Job, train: Train) -> None:
     assert json.loads(ended.out) == describe()
 
 
-def test_help_lists_every_hyperparameter(job: Job, train: Train, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        train(job, "--help")
-    assert caught.value.code == 0
-    assert "`dropout_rate`" in capsys.readouterr().out
+@pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("--seed", "1", "--help")])
+def test_help_lists_every_hyperparameter(arguments: tuple[str, ...], job: Job, train: Train) -> None:
+    ended = train(job, *arguments)
+    assert ended.code == 0
+    assert "| `batch_tokens` | integer | 2048 |" in ended.out and "`dropout_rate`" in ended.out

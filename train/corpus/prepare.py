@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import json
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -214,7 +213,3 @@ def _describe(corpus: Corpus) -> str:
         f"{len(corpus.train)} pairs to train on, {len(corpus.validation)} to validate, {len(corpus.test)} to test; "
         f"left out: {dropped}"
     )
-
-
-def copy_tokenizer(prepared: Prepared, destination: Path) -> None:
-    shutil.copyfile(prepared.tokenizer_path, destination)

@@ -1,122 +1,114 @@
-"""Stage 8's other half: the exported model, each of its directions scored and calibrated on what training never saw."""
+"""The stage after export: each direction of the exported model is scored and calibrated on what training never saw."""
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from container.artifact import Calibration, CleanUp, Decoding, OneDirection, Score
-from train.corpus.directions import Direction
+from container.artifact import Calibration, CleanUp, OneDirection, Score
+from train.corpus.directions import Direction, directions
 from train.corpus.pairs import Pair
 from train.corpus.prepare import Prepared
-from train.evaluation.calibration import calibrate, error_on, judge
-from train.evaluation.scores import ReferenceSet, make_reference_set, score, translate
+from train.evaluation.calibration import calibrate, judge, measure_error
+from train.evaluation.decode import Hypothesis, decoding_of, translate
+from train.evaluation.scores import ReferenceSet, make_reference_set, score
 from train.evaluation.statistics import Translations
-from train.job.hyperparameters import Hyperparameters
-from train.job.progress import Progress
+from train.job.context import JobContext
 
 TEST_SOURCES = 2000  # a 95 % interval of about +-1 BLEU
-COMPARED_SOURCES = 500  # translated again in float32, for what quantisation costs
+COMPARED_SOURCES = 500  # translated in float32 as well, for what quantisation costs
 HURRIED_SOURCES = 100  # when the job was told to stop, there are seconds left
 
 
 @dataclass(frozen=True)
-class Exported:
-    """The exported model and the job that it came from.
+class EvaluatedDirection:
+    """What the manifest says of one direction, and the direction's translations of the test part, if there is one."""
 
-    model: the folder of the export as it is published. float32: the folder of the same, not quantised.
-    stop: once it is set there are seconds left, and fewer sentences are translated from then on.
+    manifest: OneDirection
+    translations: Translations | None
+
+
+def evaluate_model(job: JobContext, prepared: Prepared, model: Path, float32: Path) -> list[EvaluatedDirection]:
+    """Evaluate every direction of an exported model, from source to target first.
+
+    model: the folder of the CTranslate2 model that is published. float32: the folder of the same, not quantised.
+    Once `job.stop` is set there are seconds left, and fewer sentences are translated from then on.
     """
+    return [_Evaluation(job, prepared, model, direction).run(float32) for direction in directions(job.hyperparameters)]
 
-    model: Path
-    float32: Path
+
+@dataclass(frozen=True)
+class _Evaluation:
+    """One direction of the model in the folder `model`."""
+
+    job: JobContext
     prepared: Prepared
-    hp: Hyperparameters
-    progress: Progress
-    stop: threading.Event
+    model: Path
+    direction: Direction
 
-    def test_set(self, direction: Direction, pairs: Sequence[Pair], most: int = TEST_SOURCES) -> ReferenceSet:
-        return make_reference_set(direction.of(pairs), HURRIED_SOURCES if self.stop.is_set() else most)
-
-
-def measure(exported: Exported, direction: Direction) -> tuple[OneDirection, Translations | None]:
-    """One direction with its scores and its calibration; and its translations of the test part, if there is one."""
-    scores, translations = _scores(exported, direction)
-    calibration, error = learn_confidence(exported, direction)
-    prefixes = exported.prepared.prefixes
-    clean_up = CleanUp(
-        clean_dots=exported.hp.clean_dots,
-        non_breaking_prefixes=prefixes.target if direction.backwards else prefixes.source,
-    )
-    return OneDirection(
-        source_tokens_prefix=direction.tag, clean_up=clean_up, calibration=calibration, scores={**scores, **error}
-    ), translations
-
-
-def _scores(exported: Exported, direction: Direction) -> tuple[dict[str, Score], Translations | None]:
-    hp, progress, test = exported.hp, exported.progress, exported.prepared.corpus.test
-    if not test:
-        progress.say(f"there is no test part, so nothing is scored{direction.aside}")
-        return {}, None
-    translations = _translations(exported, direction, exported.model, exported.test_set(direction, test))
-    scores = score(translations.hypotheses, translations.test_set)
-    progress.metrics(**{f"test_{name}{direction.suffix}": scores[name].value for name in ("bleu", "chrf")})
-    if hp.quantization != "float32" and not exported.stop.is_set():
-        few = exported.test_set(direction, test, COMPARED_SOURCES)
-        unquantized, quantized = (
-            score(_translations(exported, direction, folder, few).hypotheses, few)["bleu"].value
-            for folder in (exported.float32, exported.model)
+    def run(self, float32: Path) -> EvaluatedDirection:
+        corpus, prefixes = self.prepared.corpus, self.prepared.prefixes
+        scores: dict[str, Score] = {}
+        translations = None
+        test, hypotheses = self._choose(corpus.test), list[Hypothesis]()
+        if test.sources:
+            began = time.monotonic()
+            hypotheses = self._translate(self.model, test)
+            translations = Translations(test, [each.text for each in hypotheses], time.monotonic() - began)
+            scores = self._score(translations, float32)
+        else:
+            self.job.progress.say(f"there is no test part, so nothing is scored{self.direction.aside}")
+        calibration = self._calibrate()
+        if calibration and hypotheses:
+            error = measure_error(calibration, judge(hypotheses, test))
+            self.job.progress.metrics(**{f"calibration_error{self.direction.suffix}": error.value})
+            scores["calibration_error"] = error
+        clean_up = CleanUp(
+            clean_dots=self.job.hyperparameters.clean_dots,
+            non_breaking_prefixes=prefixes.target if self.direction.backwards else prefixes.source,
         )
-        lost = unquantized - quantized
+        manifest = OneDirection(
+            source_tokens_prefix=self.direction.tag, clean_up=clean_up, calibration=calibration, scores=scores
+        )
+        return EvaluatedDirection(manifest, translations)
+
+    def _choose(self, pairs: Sequence[Pair], most: int = TEST_SOURCES) -> ReferenceSet:
+        most = HURRIED_SOURCES if self.job.stop.is_set() else most
+        return make_reference_set(self.direction.of(pairs), most)
+
+    def _translate(self, model: Path, sentences: ReferenceSet) -> list[Hypothesis]:
+        decoding = decoding_of(self.job.hyperparameters)
+        return translate(model, self.prepared.tokenizer, sentences.sources, decoding, self.direction.tag)
+
+    def _score(self, translations: Translations, float32: Path) -> dict[str, Score]:
+        hp, progress, direction = self.job.hyperparameters, self.job.progress, self.direction
+        scores = score(translations.hypotheses, translations.test_set)
+        progress.metrics(**{f"test_{name}{direction.suffix}": scores[name].value for name in ("bleu", "chrf")})
+        if hp.quantization == "float32" or self.job.stop.is_set():
+            return scores
+        few = self._choose(self.prepared.corpus.test, COMPARED_SOURCES)  # they are among those of `translations`
+        quantized = dict(zip(translations.test_set.sources, translations.hypotheses, strict=True))
+        exact, rounded = (
+            score(hypotheses, few)["bleu"].value
+            for hypotheses in (
+                [each.text for each in self._translate(float32, few)],
+                [quantized[source] for source in few.sources],
+            )
+        )
+        lost = exact - rounded
         progress.say(
             f"{hp.quantization} against float32: {round(-lost, 2) + 0:+.2f} BLEU on {len(few.sources)} test sentences"
             f"{direction.aside}"
         )
         scores["bleu_lost_by_quantization"] = Score(value=round(lost, 2), signature=scores["bleu"].signature)
-    return scores, translations
+        return scores
 
-
-def _translations(exported: Exported, direction: Direction, folder: Path, sentences: ReferenceSet) -> Translations:
-    began = time.monotonic()
-    hypotheses = translate(
-        folder,
-        exported.prepared.tokenizer,
-        sentences.sources,
-        beam_size=exported.hp.beam_size,
-        length_penalty=exported.hp.length_penalty,
-        max_length=exported.hp.max_len + 1,
-        threads=os.cpu_count() or 1,
-        prefix=direction.tag,
-    )
-    return Translations(sentences, hypotheses, time.monotonic() - began)
-
-
-def learn_confidence(exported: Exported, direction: Direction) -> tuple[Calibration | None, dict[str, Score]]:
-    """What a confidence is made of, and its error on the test part where there is one."""
-    corpus, tokenizer, decoding = exported.prepared.corpus, exported.prepared.tokenizer, decoding_of(exported.hp)
-    validation = exported.test_set(direction, corpus.validation)
-    calibration = calibrate(exported.model, tokenizer, validation, decoding, direction.tag)
-    if calibration is None:
-        why = "the validation part is too small, or all good or all bad"
-        exported.progress.say(f"{why}: no confidence can be learnt from it{direction.aside}")
-        return None, {}
-    if not corpus.test:
-        return calibration, {}
-    test = exported.test_set(direction, corpus.test)
-    error = error_on(calibration, judge(exported.model, tokenizer, test, decoding, direction.tag))
-    exported.progress.metrics(**{f"calibration_error{direction.suffix}": error.value})
-    return calibration, {"calibration_error": error}
-
-
-def decoding_of(hp: Hyperparameters) -> Decoding:
-    """How the model is to be decoded, unless a request says otherwise."""
-    return Decoding(
-        beam_size=hp.beam_size,
-        length_penalty=hp.length_penalty,
-        max_source_length=hp.max_len,
-        max_target_length=2 * hp.max_len,
-    )
+    def _calibrate(self) -> Calibration | None:
+        validation = self._choose(self.prepared.corpus.validation)
+        calibration = calibrate(self.prepared.tokenizer, validation, self._translate(self.model, validation))
+        if calibration is None:
+            why = "the validation part is too small, or all good or all bad"
+            self.job.progress.say(f"{why}: no confidence can be learnt from it{self.direction.aside}")
+        return calibration

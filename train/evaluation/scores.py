@@ -1,4 +1,4 @@
-"""Stage 7. Scores: each distinct source once, detokenised and cased, by sacreBLEU, with signatures.
+"""Scores: each distinct source once, detokenised and cased, by sacreBLEU, with signatures.
 
 Two scores of each kind: against a single reference (chosen by a hash; comparable with published numbers)
 and against all references that the corpus has for the source.
@@ -9,16 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import ctranslate2
 import sacrebleu
-import sentencepiece
 
 from container.artifact import Score
 from train.corpus.pairs import Pair
-
-TOKENS_A_BATCH = 2048
 
 
 @dataclass(frozen=True)
@@ -30,7 +25,11 @@ class ReferenceSet:
 
 
 def make_reference_set(pairs: Sequence[Pair], limit: int | None = None) -> ReferenceSet:
-    """Group pairs by source. The first reference is the one with the smallest hash; `limit` sources likewise."""
+    """Group pairs by source.
+
+    The first reference of a source is the one with the smallest hash. With a `limit`, the sources with the smallest
+    hashes are taken; they keep the order of the pairs.
+    """
     grouped: dict[str, list[str]] = {}
     for pair in pairs:
         grouped.setdefault(pair.source, []).append(pair.target)
@@ -59,28 +58,3 @@ def score(hypotheses: Sequence[str], test_set: ReferenceSet) -> dict[str, Score]
             result = metric.corpus_score(list(hypotheses), reference_streams)  # type: ignore[arg-type] # None: no such reference
             scores[name + suffix] = Score(value=round(result.score, 2), signature=str(metric.get_signature()))
     return scores
-
-
-def translate(
-    model: Path,
-    tokenizer: sentencepiece.SentencePieceProcessor,
-    sources: Sequence[str],
-    *,
-    beam_size: int,
-    length_penalty: float,
-    max_length: int,
-    threads: int = 1,
-    prefix: Sequence[str] = (),
-) -> list[str]:
-    """One hypothesis a source, by the exported CTranslate2 model in the folder `model`."""
-    translator = ctranslate2.Translator(str(model), device="cpu", inter_threads=threads, intra_threads=1)
-    tokens = [[*prefix, *pieces] for pieces in tokenizer.encode(list(sources), out_type=str)]
-    results = translator.translate_batch(
-        tokens,
-        max_batch_size=TOKENS_A_BATCH,
-        batch_type="tokens",
-        beam_size=beam_size,
-        length_penalty=length_penalty,
-        max_decoding_length=max_length,
-    )
-    return [tokenizer.decode(result.hypotheses[0]) for result in results]

@@ -1,4 +1,4 @@
-"""The numbers of the report: what the split holds, how the translations score, where the model looks."""
+"""The numbers of the report: what the parts of the corpus hold, and how the translations score."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-import ctranslate2
 import numpy as np
 import sacrebleu
-import sentencepiece
 from sacrebleu.significance import _bootstrap_resample, estimate_ci
 
-from container.artifact import Artifact
 from train.corpus.augmentation import placeholder_copies
 from train.corpus.cleaning import sentence_key
 from train.corpus.directions import directions
@@ -39,7 +36,7 @@ class Translations:
     seconds: float
 
 
-def confidence(translations: Translations) -> dict[str, float]:
+def interval_halves(translations: Translations) -> dict[str, float]:
     """Half of the 95 % bootstrap interval of `bleu` and `chrf` (single reference), in points.
 
     Koehn 2004, "Statistical significance tests for machine translation evaluation"; sacreBLEU's seed is fixed.
@@ -66,7 +63,7 @@ class Bucket:
 
 def bleu_by_length(translations: Translations) -> list[Bucket]:
     """BLEU by source length, a bucket for each of `LENGTHS`."""
-    lengths = [word_count(source) for source in translations.test_set.sources]
+    lengths = [count_words(source) for source in translations.test_set.sources]
     buckets = []
     for low, high in LENGTHS:
         inside = [index for index, length in enumerate(lengths) if low <= length <= (high or length)]
@@ -100,7 +97,7 @@ def best_and_worst(translations: Translations, count: int = EXAMPLES) -> tuple[l
     count = min(count, len(examples) // 2)
 
     def longest_first(sign: int) -> Callable[[Example], tuple[float, int, str]]:
-        return lambda example: (sign * example.chrf, -word_count(example.source), example.source)
+        return lambda example: (sign * example.chrf, -count_words(example.source), example.source)
 
     best = sorted(examples, key=longest_first(-1))[:count]
     chosen = {example.source for example in best}
@@ -117,9 +114,9 @@ class Leak:
     targets: int
 
 
-def leaks(corpus: Corpus) -> list[Leak]:
+def find_leaks(corpus: Corpus) -> list[Leak]:
     """For each two parts, the sentences that stand in both: 0 everywhere when the split holds what it promises."""
-    held_out = {name: _keys(part) for name, part in parts(corpus) if name != "train"}
+    held_out = {name: _keys(part) for name, part in list_parts(corpus) if name != "train"}
     known = tuple(set().union(*sides) for sides in zip(*held_out.values(), strict=True))
     keys = {"train": _keys(corpus.train, known), **held_out}  # the training part may be too large for a set
     return [
@@ -151,7 +148,7 @@ class PartStatistics:
     target_tokens: int
 
 
-def part_statistics(prepared: Prepared, hp: Hyperparameters) -> list[PartStatistics]:
+def measure_parts(prepared: Prepared, hp: Hyperparameters) -> list[PartStatistics]:
     """Of each part. Words are the corpus's; tokens those the model sees: in each of its directions, with
     placeholder copies, without pairs beyond `max_len`."""
     test, _ = encode(prepared.corpus.test, prepared.tokenizer, hp.max_len, directions(hp))
@@ -160,16 +157,16 @@ def part_statistics(prepared: Prepared, hp: Hyperparameters) -> list[PartStatist
         PartStatistics(
             name=name,
             pairs=len(part),
-            source_words=np.fromiter((word_count(pair.source) for pair in part), dtype=np.int64),
-            target_words=np.fromiter((word_count(pair.target) for pair in part), dtype=np.int64),
+            source_words=np.fromiter((count_words(pair.source) for pair in part), dtype=np.int64),
+            target_words=np.fromiter((count_words(pair.target) for pair in part), dtype=np.int64),
             source_tokens=int(encoded[name].source_lengths.sum()),
             target_tokens=int(encoded[name].target_lengths.sum()),
         )
-        for name, part in parts(prepared.corpus)
+        for name, part in list_parts(prepared.corpus)
     ]
 
 
-def left_out(prepared: Prepared, hp: Hyperparameters) -> list[tuple[str, int]]:
+def count_left_out(prepared: Prepared, hp: Hyperparameters) -> list[tuple[str, int]]:
     """(reason, pairs) of everything that was given and is not learnt from; and of what was added."""
     corpus = prepared.corpus
     reasons = {
@@ -186,56 +183,15 @@ def left_out(prepared: Prepared, hp: Hyperparameters) -> list[tuple[str, int]]:
     return rows
 
 
-@dataclass(frozen=True)
-class AttentionMap:
-    """`weights` [target tokens, source tokens]; each row sums to 1."""
-
-    source: list[str]
-    target: list[str]
-    weights: np.ndarray
-
-
-def attention_maps(
-    model: Artifact, tokenizer: sentencepiece.SentencePieceProcessor, sources: Sequence[str]
-) -> list[AttentionMap]:
-    """Where the published model looks while it writes each token: the mean over the heads of the last layer but one.
-
-    CTranslate2 leaves out the column of the end-of-sentence token that it added to the source itself, which
-    often takes a third of the weight: the rows are scaled to sum to 1 again.
-    """
-    if not sources:
-        return []
-    translator = ctranslate2.Translator(str(model.ctranslate2), device="cpu", intra_threads=1)
-    tokens = [
-        [*model.manifest.source_tokens_prefix, *pieces] for pieces in tokenizer.encode(list(sources), out_type=str)
-    ]
-    decoding = model.manifest.decoding
-    results = translator.translate_batch(
-        tokens,
-        beam_size=decoding.beam_size,
-        length_penalty=decoding.length_penalty,
-        max_decoding_length=decoding.max_target_length,
-        return_attention=True,
-        max_batch_size=1,  # in a larger batch, beam search gives the first token the attention of another sentence
-    )
-    maps = []
-    for source, result in zip(tokens, results, strict=True):
-        target = result.hypotheses[0]
-        weights = np.array(result.attention[0], dtype=np.float64)[: len(target), : len(source)]
-        if target:
-            maps.append(AttentionMap(source, target, weights / weights.sum(axis=1, keepdims=True)))
-    return maps
-
-
-def mapped_sources(test_set: ReferenceSet) -> list[str]:
+def choose_mapped_sources(test_set: ReferenceSet) -> list[str]:
     """The few test sources whose attention is drawn: of readable length, from all over the test set."""
-    readable = [source for source in test_set.sources if word_count(source) in MAP_WORDS] or test_set.sources
+    readable = [source for source in test_set.sources if count_words(source) in MAP_WORDS] or test_set.sources
     return readable[:: max(1, len(readable) // MAPS)][:MAPS]
 
 
-def parts(corpus: Corpus) -> Iterator[tuple[str, Sequence[Pair]]]:
+def list_parts(corpus: Corpus) -> Iterator[tuple[str, Sequence[Pair]]]:
     yield from (("train", corpus.train), ("validation", corpus.validation), ("test", corpus.test))
 
 
-def word_count(text: str) -> int:
+def count_words(text: str) -> int:
     return len(text.split())

@@ -1,27 +1,17 @@
-"""Stage 8. From averaged weights to the model directory, gated on parity with the Keras model.
-
-The exported model is CTranslate2's: int8 by default. Before anything is published, a float32 export and
-the Keras model run in float32 must agree on the log-probability of every token of up to 200 sentences.
-"""
+"""The export for serving: averaged weights become a CTranslate2 model, in int8 by default."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-import ctranslate2
 import numpy as np
 import sentencepiece
 from ctranslate2.specs import common_spec, transformer_spec
 
-from container.errors import AlgorithmError
 from container.vocabulary import BOS
 from train.corpus.tokenizer import pieces
 from train.model.config import LAYER_NORM_EPSILON, TransformerConfig
-
-PARITY_SENTENCES = 200
-PARITY_TOLERANCE = 1e-4  # in log-probability of one token
 
 Weights = Mapping[str, np.ndarray]
 
@@ -46,7 +36,7 @@ def export_ctranslate2(
         alignment_layer=config.alignment_layer,
         alignment_heads=0,  # the mean of all heads
     )
-    # CTranslate2 quantises in place: without a copy of its own, an int8 export would damage the live weights.
+    # CTranslate2 quantises in place: without this copy an int8 export would damage the weights of the caller.
     own = {name: np.array(array, dtype=np.float32, copy=True) for name, array in weights.items()}
     _set_embeddings(spec, own)
     for index in range(config.encoder_layers):
@@ -98,30 +88,3 @@ def _set_linear(spec: common_spec.LinearSpec, weights: Weights, name: str) -> No
 def _set_norm(spec: common_spec.LayerNormSpec, weights: Weights, name: str) -> None:
     spec.gamma = weights[f"{name}/gamma"]
     spec.beta = weights[f"{name}/beta"]
-
-
-def ctranslate2_log_probs(
-    model: Path, source: Sequence[Sequence[str]], target: Sequence[Sequence[str]]
-) -> list[np.ndarray]:
-    """log p of each target token and of EOS, by the exported model in float32; tokens are pieces."""
-    translator = ctranslate2.Translator(str(model), device="cpu", compute_type="float32", intra_threads=1)
-    results = translator.score_batch([list(s) for s in source], [list(t) for t in target], max_batch_size=32)
-    return [np.array(result.log_probs) for result in results]
-
-
-def check_parity(ours: Sequence[np.ndarray], exported: Sequence[np.ndarray]) -> float:
-    """The largest difference in log-probability of a token; `AlgorithmError` above `PARITY_TOLERANCE`."""
-    worst, sentence = 0.0, 0
-    for index, (a, b) in enumerate(zip(ours, exported, strict=True)):
-        difference = float(np.max(np.abs(a - b))) if a.shape == b.shape else math.inf
-        if math.isnan(difference):  # NaN is larger than nothing: a later sentence would hide it
-            difference = math.inf
-        if difference > worst:
-            worst, sentence = difference, index
-    if worst > PARITY_TOLERANCE:
-        raise AlgorithmError(
-            f"The exported model disagrees with the trained one: sentence {sentence} of the parity check differs by "
-            f"{worst:.2e} in the log-probability of a token (allowed: {PARITY_TOLERANCE:.0e}), so nothing was "
-            "published; please report this with the hyperparameters of the job."
-        )
-    return worst

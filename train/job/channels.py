@@ -1,4 +1,4 @@
-"""Input channels: where SageMaker put the data, whatever the input mode.
+"""Input channels: where SageMaker puts the data, in each of the three input modes.
 
     File, FastFile   files below `/opt/ml/input/data/<channel>/` (FastFile is read-only, and streamed from S3)
     Pipe             a fifo `/opt/ml/input/data/<channel>_<epoch>`, to be read from start to end, once
@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
 from container.errors import ChannelError
-from container.paths import Paths
+from container.paths import INPUT_MODES, Paths
 
 Mode = Literal["File", "FastFile", "Pipe"]
-MODES: tuple[Mode, ...] = ("File", "FastFile", "Pipe")
 PIPE_SECONDS = 300.0  # how long SageMaker may take to make the next fifo
 
 # What SageMaker's uploader and downloader leave beside the data: not data.
@@ -69,8 +68,8 @@ def read_channels(paths: Paths) -> dict[str, Channel]:
 
 def _configured(file: Path, data: Path, name: str, entry: Mapping[str, str]) -> Channel:
     mode = entry.get("TrainingInputMode", "File")
-    if mode not in MODES:
-        raise ChannelError(f"{file}: channel {name} has the mode {mode!r}: use one of {', '.join(MODES)}.")
+    if mode not in INPUT_MODES:
+        raise ChannelError(f"{file}: channel {name} has the mode {mode!r}: use one of {', '.join(INPUT_MODES)}.")
     if entry.get("RecordWrapperType", "None") != "None":
         raise ChannelError(f"{file}: channel {name} is wrapped as RecordIO: set its RecordWrapperType to None.")
     return Channel(

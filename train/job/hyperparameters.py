@@ -24,6 +24,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
+from container.artifact import MAX_BEAM_SIZE
 from container.errors import HyperparameterError
 from train.job.presets import Preset, recipe
 
@@ -86,7 +87,7 @@ class Hyperparameters(BaseModel):
     log_every: int = _field(50, "steps between two lines of metrics", ge=1, le=1_000_000)
 
     # Decoding and export
-    beam_size: int = _field(4, "hypotheses kept while decoding; the model's default", ge=1, le=32)
+    beam_size: int = _field(4, "hypotheses kept while decoding; the model's default", ge=1, le=MAX_BEAM_SIZE)
     length_penalty: float = _field(1.0, "exponent of the length that divides a hypothesis' score", ge=0, le=5)
     quantization: Literal["int8", "float32"] = _field("int8", "of the exported weights")
     saved_model: bool = _field(False, "export a TensorFlow SavedModel too, for TensorFlow Serving")
@@ -276,7 +277,7 @@ def _short(value: object) -> str:
 
 
 def from_arguments(argv: Sequence[str]) -> dict[str, str]:
-    """Raw values of `--name value` and `--name=value`, kebab or snake; `--help` prints the table and exits.
+    """Raw values of `--name value` and `--name=value`, kebab or snake.
 
     A boolean may stand alone: `--resume` is `--resume true`. Of two equal names the last counts.
     Names and values are checked by `parse`.
@@ -285,11 +286,6 @@ def from_arguments(argv: Sequence[str]) -> dict[str, str]:
     words = list(argv)
     while words:
         word = words.pop(0)
-        if word in ("-h", "--help"):
-            from train.job.describe import markdown_table  # it describes this module
-
-            print(f"usage: train [--name value ...]\n\n{markdown_table()}")
-            raise SystemExit(0)
         if not word.startswith("--") or word == "--":
             raise HyperparameterError(f"The argument {word!r} is no --name value: `train --help` lists them.")
         key, equals, value = word.removeprefix("--").partition("=")

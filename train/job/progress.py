@@ -1,7 +1,7 @@
-"""What a running job says: a progress bar where a person looks, `name=value;` lines where a collector does.
+"""What a training job tells while it runs: a progress bar for people, and `name=value;` lines for a collector.
 
-SageMaker reads metrics out of the log with regular expressions (`train.job.describe` has them), so the
-lines are printed in both cases; only the bar is for people.
+SageMaker reads metrics out of the log with regular expressions (`train.job.describe` has them), so these lines are
+written whether there is a bar or not.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TextIO
 
 from tqdm import tqdm
 
 from train.job.hyperparameters import Hyperparameters
+from train.job.log import LOG, METRICS_LOG
 
-Sink = Callable[[Mapping[str, float]], None]  # wants every metrics line, as names and values
+Sink = Callable[[Mapping[str, float]], None]  # gets every metrics line, as names and values
 
 _FORMATS = {
     "learning_rate": "{:.6f}",
@@ -26,10 +26,9 @@ _FORMATS = {
 
 
 class Progress:
-    """Says what happens, and remembers every metrics line for the report (`history`); `sinks` get each line too."""
+    """Tells how the job goes, and keeps every metrics line for the report (`history`); `sinks` get each line too."""
 
-    def __init__(self, hp: Hyperparameters, stream: TextIO | None = None, sinks: Sequence[Sink] = ()) -> None:
-        self._stream = sys.stdout if stream is None else stream
+    def __init__(self, hp: Hyperparameters, sinks: Sequence[Sink] = ()) -> None:
         self._log_every, self._sinks = hp.log_every, sinks
         self._limit = hp.max_minutes * 60
         self._bar: tqdm | None = None
@@ -38,39 +37,33 @@ class Progress:
         self.history: list[dict[str, float]] = []
 
     def say(self, sentence: str) -> None:
-        """A line for whoever reads the log."""
-        line = f"train: {sentence}"
-        if self._bar is not None:
-            self._bar.write(line, file=self._stream)
-        else:
-            print(line, file=self._stream, flush=True)
+        """Write one sentence to the log."""
+        LOG.info(sentence)
 
     def metrics(self, **values: float) -> None:
-        """One line `name=value; name=value;`, kept in the history."""
+        """Write one line `name=value; name=value;` to the log, and keep it in the history."""
         self.history.append(values)
         for sink in self._sinks:
             sink(values)
-        line = " ".join(f"{name}={_FORMATS.get(name, '{}').format(value)};" for name, value in values.items())
-        if self._bar is not None:
-            self._bar.write(line, file=self._stream)
-        else:
-            print(line, file=self._stream, flush=True)
+        shown = {name: _FORMATS.get(name, "{}").format(value) for name, value in values.items()}
+        METRICS_LOG.info(" ".join(f"{name}={value};" for name, value in shown.items()))
 
     def begin(self, planned: int, done: int, seconds: float) -> None:
-        """Training starts: `planned` updates in all, `done` of them before this start, after `seconds`."""
-        if self._stream.isatty():
+        """Training starts; on a terminal a bar appears.
+
+        planned: updates in all. done: updates before this start of the job. seconds: how long those took.
+        """
+        if sys.stdout.isatty():
             total, initial = (self._limit, seconds) if self._limit else (planned, done)
             unit = "s" if self._limit else "step"
             form = "{l_bar}{bar}| {n:.0f}/{total:.0f} {unit} [{elapsed}<{remaining}{postfix}]"
-            self._bar = tqdm(
-                total=total, initial=initial, unit=unit, desc="training", file=self._stream, bar_format=form
-            )
+            self._bar = tqdm(total=total, initial=initial, unit=unit, desc="training", file=sys.stdout, bar_format=form)
         self._since = time.monotonic()
 
     def step(self, number: int, *, nll: float, tokens: int, seconds: float, learning_rate: float) -> None:
-        """Update `number` was made, after `seconds` of training; a metrics line every `log_every` updates.
+        """Count update `number`; every `log_every` updates this writes a metrics line.
 
-        nll: mean a target token. tokens: target tokens of the update.
+        nll: mean of a target token. tokens: target tokens of the update. seconds: training time up to now.
         """
         self._nll += nll * tokens
         self._tokens += tokens
@@ -85,12 +78,12 @@ class Progress:
             self.restart_clock()
 
     def restart_clock(self) -> None:
-        """Count loss and speed from now: after a line, and after an evaluation that is no training time."""
+        """Count loss and speed from now on: after a metrics line, and after a validation, which is no training time."""
         self._nll = self._tokens = 0.0
         self._since = time.monotonic()
 
     def end(self) -> None:
-        """Training is over; the bar goes."""
+        """Training is over; the bar disappears."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None

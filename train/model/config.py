@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from train.job.hyperparameters import Hyperparameters
+
 LAYER_NORM_EPSILON = 1e-6  # CTranslate2's default is 1e-5, Keras's 1e-3: declared here and written to the export
 
 
@@ -33,3 +35,18 @@ class TransformerConfig:
         benchmarks/serving/alignment.py.
         """
         return max(0, self.decoder_layers - 2)
+
+
+def model_config(hp: Hyperparameters, vocab_size: int, precision: str) -> TransformerConfig:
+    """The shape that the hyperparameters give to a model; precision is "float32" or "bfloat16"."""
+    return TransformerConfig(
+        vocab_size=vocab_size,
+        d_model=hp.d_model,
+        ffn_dim=hp.ffn_dim,
+        n_heads=hp.n_heads,
+        encoder_layers=hp.encoder_layers or hp.n_layers,
+        decoder_layers=hp.decoder_layers or hp.n_layers,
+        dropout_rate=hp.dropout_rate,
+        word_dropout=hp.word_dropout,
+        precision=precision,
+    )

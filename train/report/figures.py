@@ -21,7 +21,7 @@ from train.evaluation.statistics import Bucket, PartStatistics
 
 History = Sequence[Mapping[str, float]]
 
-INK = "#010203"  # stands for the page's text colour while matplotlib draws; `_svg` puts `currentColor` in
+INK = "#010203"  # stands for the page's text colour while matplotlib draws; `_svg` replaces it by `currentColor`
 BLUE, ORANGE, GREEN = "#3f7fbf", "#d9772b", "#3f9a6b"  # legible on white and on near-black alike
 STYLE = {
     "svg.fonttype": "none",  # text stays text: searchable, and in the page's font
@@ -53,9 +53,9 @@ PANELS = {
 }
 
 
-def learning_curves(history: History) -> str | None:
+def draw_learning_curves(history: History) -> str | None:
     """Loss, validation scores, speed and learning rate over updates; `None` when the history has none of them."""
-    panels = {title: lines for title, lines in PANELS.items() if any(curve(history, line[0])[0] for line in lines)}
+    panels = {title: lines for title, lines in PANELS.items() if any(read_curve(history, line[0])[0] for line in lines)}
     if not panels:
         return None
 
@@ -64,7 +64,7 @@ def learning_curves(history: History) -> str | None:
         for place, (title, lines) in enumerate(panels.items(), start=1):
             axes = figure.add_subplot(rows, 2, place, title=title, xlabel="update")
             for key, label, colour in lines:
-                steps, values = curve(history, key)
+                steps, values = read_curve(history, key)
                 marker = "o" if len(steps) <= 20 else None
                 axes.plot(steps, values, color=colour, label=label, marker=marker, markersize=3.5, linewidth=1.6)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -78,13 +78,13 @@ def learning_curves(history: History) -> str | None:
     return _svg("curves", 9.0, 2.7 * ((len(panels) + 1) // 2), draw)
 
 
-def curve(history: History, key: str) -> tuple[list[float], list[float]]:
+def read_curve(history: History, key: str) -> tuple[list[float], list[float]]:
     """(updates, values) of one name in the history."""
     points = [(line["step"], line[key]) for line in history if key in line and "step" in line]
     return [step for step, _ in points], [value for _, value in points]
 
 
-def scores_by_length(buckets: Sequence[Bucket], name: str = "bleu_by_length") -> str:
+def draw_scores_by_length(buckets: Sequence[Bucket], name: str = "bleu_by_length") -> str:
     """A bar of BLEU for each bucket of source lengths; `name` is the plot's in the page."""
 
     def draw(figure: Figure) -> None:
@@ -98,7 +98,7 @@ def scores_by_length(buckets: Sequence[Bucket], name: str = "bleu_by_length") ->
     return _svg(name, 9.0, 2.6, draw)
 
 
-def length_histograms(parts: Sequence[PartStatistics]) -> str:
+def draw_length_histograms(parts: Sequence[PartStatistics]) -> str:
     """The share of sentences by length, one line a part, for source and target: the lines of a fair split agree."""
 
     def draw(figure: Figure) -> None:
@@ -117,11 +117,6 @@ def length_histograms(parts: Sequence[PartStatistics]) -> str:
             axes.legend()
 
     return _svg("lengths", 9.0, 2.8, draw)
-
-
-def as_file(svg: str) -> str:
-    """The plot as a file of its own, with the paper and ink that a page would have given it."""
-    return svg.replace("<svg ", '<svg style="background: white; color: #222; font-family: sans-serif" ', 1)
 
 
 def _svg(name: str, width: float, height: float, draw: Callable[[Figure], None]) -> str:

@@ -1,7 +1,7 @@
-"""Incremental training: begin with the weights and the tokenizer of an earlier model, from the channel `model`.
+"""Incremental training: a run that begins with the weights and the tokenizer of the model in the channel `model`.
 
-SageMaker hands such a channel over as the model.tar.gz of the earlier job, not unpacked; a model directory
-(a folder, or nested one level too deep) is taken as well. The channel is only read.
+SageMaker hands this channel over as the model.tar.gz of the earlier job, not unpacked. A model directory is taken as
+well, also one that is nested one level too deep. The channel is only read.
 """
 
 from __future__ import annotations
@@ -21,16 +21,19 @@ from train.job.hyperparameters import Hyperparameters
 
 
 @dataclass(frozen=True)
-class Initial:
-    """Where training begins: float32 weights by name, and the tokenizer they belong to."""
+class InitialModel:
+    """What training begins with: float32 weights by name, and the tokenizer that they belong to."""
 
     path: Path
     weights: dict[str, np.ndarray]
     tokenizer: Path
 
 
-def read_initial(channel: Channel, hp: Hyperparameters, scratch: Path) -> Initial:
-    """The model in `channel`; an archive is unpacked into `scratch`. Others by language or direction are refused."""
+def read_initial_model(channel: Channel, hp: Hyperparameters, scratch: Path) -> InitialModel:
+    """The model in `channel`; an archive is unpacked into `scratch`.
+
+    `ChannelError` when its languages, its direction or its attention heads are not this job's, or it has no weights.
+    """
     artifact = _open(channel, scratch)
     manifest = artifact.manifest
     wanted, found = (hp.source_lang, hp.target_lang), (manifest.source_lang, manifest.target_lang)
@@ -51,12 +54,12 @@ def read_initial(channel: Channel, hp: Hyperparameters, scratch: Path) -> Initia
             "use the whole model directory that `train` wrote."
         )
     heads = manifest.hyperparameters.get("n_heads", hp.n_heads)
-    if heads != hp.n_heads:  # no shape of a weight tells
+    if heads != hp.n_heads:  # no weight has another shape then
         raise ChannelError(
             f"The model in channel {channel.name!r} has {heads} attention heads, this job's has {hp.n_heads}: "
             f"set n_heads={heads}."
         )
-    return Initial(artifact.path, load_file(artifact.weights), artifact.tokenizer)
+    return InitialModel(artifact.path, load_file(artifact.weights), artifact.tokenizer)
 
 
 def _open(channel: Channel, scratch: Path) -> Artifact:
@@ -71,8 +74,8 @@ def _open(channel: Channel, scratch: Path) -> Artifact:
     return open_artifact(scratch, with_weights=True)
 
 
-def refuse_other_shape(initial: Initial, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """`ChannelError` that names the first weight which the hyperparameters' model has not, or has in another shape."""
+def refuse_other_shape(initial: InitialModel, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """`ChannelError` that names the first weight that is missing on one side or has another shape than in `shapes`."""
     for name in sorted(shapes.keys() | initial.weights.keys(), key=lambda name: (name != "embedding", name)):
         before = initial.weights[name].shape if name in initial.weights else None
         if before != shapes.get(name):

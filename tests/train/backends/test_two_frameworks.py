@@ -23,7 +23,7 @@ from tests.conftest import TOY, Job
 from tests.serve.server import start_server
 from train.__main__ import run_job
 from train.job.hyperparameters import read
-from train.training.checkpoints import digest_of
+from train.training.checkpoints import compute_digest
 
 SMALL = {
     **TOY,
@@ -157,7 +157,7 @@ def test_weights_move_between_the_frameworks(
     job = new_job(tmp_path / "ml", after, torch_python, earlier, clip_norm="1e-30", learning_rate="1e-30")
     done = train(job)
     assert done.manifest["hyperparameters"]["framework"] == after
-    assert digest_of(load_file(done.model / WEIGHTS)) == digest_of(load_file(earlier / WEIGHTS))
+    assert compute_digest(load_file(done.model / WEIGHTS)) == compute_digest(load_file(earlier / WEIGHTS))
 
 
 def test_two_hosts_train_as_one_with_pytorch(

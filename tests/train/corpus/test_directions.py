@@ -9,7 +9,8 @@ import pytest
 from container.vocabulary import BOS, EOS
 from data.sample import read_part
 from tests.conftest import Job
-from tests.train.conftest import KeptProgress, make_context
+from tests.train.contexts import KeptProgress, make_context
+from train.backends.backend import Backend
 from train.corpus.cleaning import sentence_key
 from train.corpus.directions import FORWARD, Direction, directions
 from train.corpus.encoding import Encoded
@@ -17,7 +18,7 @@ from train.corpus.pairs import Pair
 from train.corpus.prepare import Prepared, prepare
 from train.export.parity import PARITY_SENTENCES, make_reference
 from train.job.hyperparameters import Hyperparameters, parse
-from train.training.trainer import Fitted
+from train.model.trained import TrainedModel
 
 BOTH = parse({"vocab_size": 500, "direction": "both", "max_len": 20})
 
@@ -95,9 +96,12 @@ def test_both_directions_of_a_pair_stand_in_the_same_part(both: tuple[Prepared, 
             assert not (train & validation or train & test or validation & test)
 
 
-def test_the_parity_gate_looks_at_both_directions(prepared: Prepared, fitted: Fitted, hp: Hyperparameters) -> None:
+def test_the_parity_gate_looks_at_both_directions(
+    prepared: Prepared, trained: TrainedModel, hp: Hyperparameters, backend: Backend
+) -> None:
     """Half of its sentences are read each way; the count stays what it was."""
-    reference = make_reference(prepared, fitted, hp.model_copy(update={"direction": "both"}))
+    both = hp.model_copy(update={"direction": "both"})
+    reference = make_reference(both, prepared, trained, backend.make_evaluator(trained.config))
     tags = [prepared.tokenizer.id_to_piece(source[0]) for source in reference.source]
     half = PARITY_SENTENCES // 2
     assert tags == ["<2es>"] * half + ["<2en>"] * half

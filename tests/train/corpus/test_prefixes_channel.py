@@ -18,7 +18,7 @@ from container.errors import PlatformError
 from container.text import default_prefixes
 from data.sample import read_part
 from tests.conftest import TOY, Job
-from tests.train.conftest import make_context
+from tests.train.contexts import make_context
 from train.__main__ import run_job
 from train.corpus.pairs import Pair
 from train.corpus.prepare import Prepared, prepare

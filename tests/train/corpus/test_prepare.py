@@ -13,7 +13,7 @@ import pytest
 from container.errors import ChannelError, PlatformError, Stopped
 from data.sample import read_part
 from tests.conftest import Job
-from tests.train.conftest import KeptProgress, make_context
+from tests.train.contexts import KeptProgress, make_context
 from train.corpus.batches import collate, plan_epoch
 from train.corpus.pairs import Pair, PairFile
 from train.corpus.prepare import Prepared, prepare

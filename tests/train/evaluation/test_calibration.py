@@ -1,37 +1,37 @@
-"""What a probability is worth: the curve, its error, and both for a model that a real job wrote."""
+"""What a probability is worth: the curve, its error, and both learnt from the translations of a real model."""
 
 from __future__ import annotations
 
 import re
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from container.artifact import Artifact, Calibration, Decoding, mean_log_probability, open_artifact
+from container.artifact import Artifact, Calibration, mean_log_probability, open_artifact
 from data.sample import read_part
+from tests.train.contexts import make_job
 from train.corpus.directions import FORWARD, Direction
 from train.corpus.pairs import Pair
 from train.corpus.split import Corpus
 from train.corpus.tokenizer import load_tokenizer
-from train.evaluation import calibration
+from train.evaluation import calibration, evaluate
 from train.evaluation.calibration import (
     FEWEST,
     Judged,
     calibrate,
     calibration_error,
-    error_on,
-    fit,
+    fit_curve,
     judge,
+    measure_error,
     reliability,
 )
-from train.evaluation.evaluate import Exported, learn_confidence
+from train.evaluation.decode import Hypothesis, translate
+from train.evaluation.evaluate import evaluate_model
 from train.evaluation.scores import ReferenceSet, make_reference_set
 from train.job.describe import METRICS
 from train.job.hyperparameters import Hyperparameters
-from train.job.progress import Progress
 
 
 def judged(count: int, intercept: float, slope: float) -> Judged:
@@ -41,14 +41,14 @@ def judged(count: int, intercept: float, slope: float) -> Judged:
 
 
 def test_the_curve_is_found_and_is_calibrated_on_other_sentences() -> None:
-    curve = fit(judged(20_000, 2.0, 5.0))
+    curve = fit_curve(judged(20_000, 2.0, 5.0))
     assert curve == pytest.approx((2.0, 5.0), abs=0.2)
     learnt = Calibration(good_chrf=60, intercept=curve[0], slope=curve[1], sentences=20_000)
-    score = error_on(learnt, judged(5_000, 2.0, 5.0))
+    score = measure_error(learnt, judged(5_000, 2.0, 5.0))
     assert score.value < 0.03
     assert score.signature == "good:chrF2>=60|bins:10|mass:equal|sentences:5000"
     boastful = learnt.model_copy(update={"intercept": learnt.intercept + 2})
-    assert error_on(boastful, judged(5_000, 2.0, 5.0)).value > 0.1
+    assert measure_error(boastful, judged(5_000, 2.0, 5.0)).value > 0.1
 
 
 def test_the_error_by_hand() -> None:
@@ -60,10 +60,10 @@ def test_the_error_by_hand() -> None:
 
 
 def test_too_little_teaches_nothing() -> None:
-    assert fit(judged(FEWEST - 1, 2.0, 5.0)) is None
+    assert fit_curve(judged(FEWEST - 1, 2.0, 5.0)) is None
     alike = judged(FEWEST, 2.0, 5.0)
-    assert fit(Judged(alike.log_probabilities, np.zeros(FEWEST, dtype=bool))) is None
-    apart = fit(Judged(np.linspace(-1, 0, FEWEST), np.arange(FEWEST) >= FEWEST // 2))
+    assert fit_curve(Judged(alike.log_probabilities, np.zeros(FEWEST, dtype=bool))) is None
+    apart = fit_curve(Judged(np.linspace(-1, 0, FEWEST), np.arange(FEWEST) >= FEWEST // 2))
     assert apart is not None and np.isfinite(apart).all() and apart[1] > 0
 
 
@@ -81,15 +81,12 @@ def test_confidence_is_a_probability_at_any_score() -> None:
     assert 0 <= values[0] < 1e-9 and values[-1] == pytest.approx(0.731, abs=1e-3)
 
 
-def test_a_real_models_probabilities_are_those_of_its_tokens(toy_model: Path) -> None:
-    model = open_artifact(toy_model)
-    tokenizer = load_tokenizer(model.tokenizer)
-    test_set = ReferenceSet(["I am tired.", "Where is my house?"], [["Estoy cansado."], ["¿Dónde está mi casa?"]])
-    plain = judge(model.ctranslate2, tokenizer, test_set, Decoding(beam_size=1, length_penalty=1.0))
-    other = judge(model.ctranslate2, tokenizer, test_set, Decoding(beam_size=1, length_penalty=0.3))
-    # The toy writes to its limit: without the end, which is counted, the mean is off by one part in 256.
-    assert plain.log_probabilities == pytest.approx(other.log_probabilities, rel=0.01)
-    assert calibrate(model.ctranslate2, tokenizer, test_set, Decoding()) is None
+def test_a_translation_is_good_when_it_is_close_to_one_of_its_references() -> None:
+    hypotheses = [Hypothesis("el perro duerme mucho", -0.25), Hypothesis("nada de eso", -1.5)]
+    references = [["el gato come poco", "el perro duerme mucho"], ["el tren llega tarde"]]
+    found = judge(hypotheses, ReferenceSet(["The dog sleeps a lot.", "The train is late."], references))
+    assert found.log_probabilities.tolist() == [-0.25, -1.5]
+    assert found.good.tolist() == [True, False]
 
 
 @pytest.fixture
@@ -98,30 +95,42 @@ def learnable(toy_model: Path, monkeypatch: pytest.MonkeyPatch) -> Artifact:
     model = open_artifact(toy_model)
     part = make_reference_set([Pair(*row) for row in read_part("test")], 100)
     tokenizer = load_tokenizer(model.tokenizer)
+    hypotheses = translate(model.ctranslate2, tokenizer, part.sources, model.manifest.decoding)
     for chrf in (1.0, 2.0, 4.0, 6.0, 8.0, 10.0):
         monkeypatch.setattr(calibration, "GOOD_CHRF", chrf)
-        if 20 < judge(model.ctranslate2, tokenizer, part, model.manifest.decoding).good.sum() < 80:
+        if 20 < judge(hypotheses, part).good.sum() < 80:
             return model
     raise AssertionError("the toy model's translations are all alike")
 
 
 @pytest.mark.parametrize("direction", [FORWARD, Direction(("<2en>",), backwards=True)], ids=["forward", "reverse"])
-def test_publishing_learns_the_curve_and_measures_its_error(
-    direction: Direction, learnable: Artifact, capsys: pytest.CaptureFixture[str]
+def test_the_curve_is_learnt_on_the_validation_part_and_its_error_measured_on_the_test_part(
+    direction: Direction,
+    learnable: Artifact,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     held_out = [Pair(*row) for row in read_part("test")]
     prepared = SimpleNamespace(
-        corpus=Corpus([], held_out[:150], held_out[150:]), tokenizer=load_tokenizer(learnable.tokenizer)
+        corpus=Corpus([], held_out[:150], held_out[150:]),
+        tokenizer=load_tokenizer(learnable.tokenizer),
+        prefixes=SimpleNamespace(source=("Mr",), target=("Sr",)),
     )
-    hp = Hyperparameters.model_validate(learnable.manifest.hyperparameters)
+    monkeypatch.setattr(evaluate, "directions", lambda hp: (direction,))
+    job = make_job(Hyperparameters.model_validate(learnable.manifest.hyperparameters), tmp_path)
     model = learnable.ctranslate2
-    exported = Exported(model, model, prepared, hp, Progress(hp), threading.Event())  # type: ignore[arg-type]
-    curve, scores = learn_confidence(exported, direction)
+    (evaluated,) = evaluate_model(job, prepared, model, model)  # type: ignore[arg-type]
+    curve = evaluated.manifest.calibration
     assert curve is not None
     assert curve.sentences == len({pair.source for pair in direction.of(held_out[:150])})
-    validation, decoding = make_reference_set(direction.of(held_out[:150])), learnable.manifest.decoding
-    assert curve == calibrate(learnable.ctranslate2, prepared.tokenizer, validation, decoding, direction.tag)
-    error = scores["calibration_error"]
+    validation = make_reference_set(direction.of(held_out[:150]))
+    hypotheses = translate(
+        model, prepared.tokenizer, validation.sources, learnable.manifest.decoding, prefix=direction.tag
+    )
+    assert curve == calibrate(prepared.tokenizer, validation, hypotheses)
+    assert evaluated.manifest.clean_up.non_breaking_prefixes == (("Sr",) if direction.backwards else ("Mr",))
+    error = evaluated.manifest.scores["calibration_error"]
     assert 0 <= error.value < 0.5
     (metric,) = (metric for metric in METRICS if metric.name == f"test:calibration_error{direction.suffix}")
     assert [float(value) for value in re.findall(metric.regex, capsys.readouterr().out)] == [error.value]

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-import ctranslate2
-import numpy as np
 import pytest
 
-from container.artifact import open_artifact
 from train.corpus.augmentation import placeholder_copies
 from train.corpus.encoding import encode
 from train.corpus.pairs import Pair
 from train.corpus.prepare import Prepared
 from train.corpus.split import Corpus
-from train.corpus.tokenizer import load_tokenizer
 from train.evaluation.scores import ReferenceSet
 from train.evaluation.statistics import (
     Translations,
-    attention_maps,
     best_and_worst,
     bleu_by_length,
-    confidence,
-    leaks,
-    left_out,
-    mapped_sources,
-    part_statistics,
+    choose_mapped_sources,
+    count_left_out,
+    find_leaks,
+    interval_halves,
+    measure_parts,
 )
 from train.job.hyperparameters import Hyperparameters
 
@@ -91,16 +85,16 @@ def test_one_test_sentence_is_enough_for_an_example() -> None:
     assert (len(best), len(worst)) == (0, 1)
 
 
-def test_confidence_of_a_test_part_of_which_some_resamples_have_no_word_right() -> None:
+def test_the_interval_of_a_test_part_of_which_some_resamples_have_no_word_right() -> None:
     right = ("one two three four five", ["uno dos tres cuatro cinco"], "uno dos tres cuatro cinco")
     wrong = [("six", ["seis"], "nada"), ("seven", ["siete"], "nada"), ("eight", ["ocho"], "nada")]
-    assert confidence(translations(right, *wrong))["bleu"] > 10
+    assert interval_halves(translations(right, *wrong))["bleu"] > 10
 
 
-def test_confidence_shrinks_with_the_test_set_and_is_the_same_each_time() -> None:
+def test_the_interval_shrinks_with_the_test_set_and_is_the_same_each_time() -> None:
     few = [(f"{index}", [words(8)], words(8 - index % 4)) for index in range(20)]
-    small, large = confidence(translations(*few)), confidence(translations(*(few * 20)))
-    assert small == confidence(translations(*few))
+    small, large = interval_halves(translations(*few)), interval_halves(translations(*(few * 20)))
+    assert small == interval_halves(translations(*few))
     assert 0 < large["bleu"] < small["bleu"] and 0 < large["chrf"] < small["chrf"]
 
 
@@ -110,7 +104,7 @@ def test_leaks_are_found_on_either_side_whatever_case_and_punctuation() -> None:
         validation=[Pair("tom runs!", "Tom corre ahora.")],
         test=[Pair("I am eating.", "¡Como!"), Pair("We sing.", "Cantamos.")],
     )
-    assert [(leak.parts, leak.sources, leak.targets) for leak in leaks(corpus)] == [
+    assert [(leak.parts, leak.sources, leak.targets) for leak in find_leaks(corpus)] == [
         (("train", "validation"), 1, 0),
         (("train", "test"), 0, 1),
         (("validation", "test"), 0, 0),
@@ -118,7 +112,7 @@ def test_leaks_are_found_on_either_side_whatever_case_and_punctuation() -> None:
 
 
 def test_statistics_count_pairs_words_and_tokens_of_each_part(prepared: Prepared, hp: Hyperparameters) -> None:
-    train, validation, test = part_statistics(prepared, hp)
+    train, validation, test = measure_parts(prepared, hp)
     assert [part.name for part in (train, validation, test)] == ["train", "validation", "test"]
     for part, pairs in ((train, prepared.corpus.train), (test, prepared.corpus.test)):
         assert part.pairs == len(pairs)
@@ -135,7 +129,7 @@ def test_what_was_left_out_is_counted_by_reason(prepared: Prepared, hp: Hyperpar
     train, too_long = encode(prepared.corpus.train, prepared.tokenizer, short.max_len, copies=copied)
     assert too_long  # else this test shows nothing
     dropped = replace(prepared.corpus, dropped={"empty": 3, "repeated": 4, "tied_to_held_out": 5})
-    rows = dict(left_out(replace(prepared, corpus=dropped, train=train), short))
+    rows = dict(count_left_out(replace(prepared, corpus=dropped, train=train), short))
     assert rows["one side is empty after clean-up"] == 3
     assert rows["the same pair stood there before"] == 4
     assert rows["shares a sentence with a channel that is held out"] == 5
@@ -144,27 +138,8 @@ def test_what_was_left_out_is_counted_by_reason(prepared: Prepared, hp: Hyperpar
     assert copies == len(copied)
 
 
-def test_attention_maps_of_many_sentences_are_those_of_each_alone(toy_model: Path) -> None:
-    model = open_artifact(toy_model)
-    tokenizer = load_tokenizer(model.tokenizer)
-    sources = ["The cat sleeps all day long.", "We have to go to the bank tomorrow morning with my sister.", "Do it."]
-    together = attention_maps(model, tokenizer, sources)
-    assert len(together) == len(sources)
-    for source, one in zip(sources, together, strict=True):
-        assert one.source == tokenizer.encode(source, out_type=str)
-        assert one.weights.shape == (len(one.target), len(one.source))
-        np.testing.assert_allclose(one.weights.sum(axis=1), 1.0)  # although the end-of-sentence column is left out
-        # The truth: the same tokens forced, without a beam that could mix up rows.
-        translator = ctranslate2.Translator(str(model.ctranslate2))
-        forced = translator.translate_batch(
-            [one.source], [one.target], beam_size=1, max_decoding_length=len(one.target), return_attention=True
-        )
-        expected = np.array(forced[0].attention[0])[: len(one.target)]
-        np.testing.assert_allclose(one.weights, expected / expected.sum(axis=1, keepdims=True), atol=1e-5)
-
-
 def test_attention_is_drawn_of_a_few_sentences_from_all_over_the_test_set() -> None:
     sources = [words(count) for count in (1, *range(4, 13), 40)]
-    chosen = mapped_sources(ReferenceSet(sources, [["x"]] * len(sources)))
+    chosen = choose_mapped_sources(ReferenceSet(sources, [["x"]] * len(sources)))
     assert chosen == [words(4), words(7), words(10)]
-    assert mapped_sources(ReferenceSet(["Hi."], [["Hola."]])) == ["Hi."]
+    assert choose_mapped_sources(ReferenceSet(["Hi."], [["Hola."]])) == ["Hi."]

@@ -16,42 +16,45 @@ from container.artifact import ArtifactError, open_artifact
 from container.errors import AlgorithmError
 from container.paths import Paths
 from container.vocabulary import EOS
+from train.backends.backend import Backend
 from train.corpus.prepare import Prepared
 from train.export import beam_search as search
-from train.export.ctranslate2 import PARITY_TOLERANCE, export_ctranslate2
-from train.export.parity import Reference, make_reference, saved_model_parity
+from train.export.ctranslate2 import export_ctranslate2
+from train.export.parity import PARITY_TOLERANCE, Reference, check_saved_model, make_reference
 from train.export.saved_model import SEARCH_TOLERANCE, check_search, export_saved_model
 from train.job.hyperparameters import Hyperparameters
+from train.model.trained import TrainedModel
 from train.model.transformer import NoNoise
-from train.training.trainer import Fitted
 
 Search = Callable[..., dict[str, np.ndarray]]
 SENTENCES = 60
 
 
 @pytest.fixture(scope="module")
-def weights(fitted: Fitted) -> dict[str, np.ndarray]:
+def weights(trained: TrainedModel) -> dict[str, np.ndarray]:
     """Those of the toy model with its decoder spread out: after one epoch it says the same of every sentence."""
     generator = np.random.default_rng(1)
     return {
         name: array + generator.normal(0, 0.3, array.shape).astype(np.float32) if "kernel" in name else array
-        for name, array in fitted.weights.items()
+        for name, array in trained.weights.items()
     }
 
 
 @pytest.fixture(scope="module")
-def saved_model(weights: dict[str, np.ndarray], fitted: Fitted, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def saved_model(
+    weights: dict[str, np.ndarray], trained: TrainedModel, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     folder = tmp_path_factory.mktemp("saved_model") / "1"
-    export_saved_model(weights, fitted.config, folder)
+    export_saved_model(weights, trained.config, folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def translator(
-    weights: dict[str, np.ndarray], fitted: Fitted, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
+    weights: dict[str, np.ndarray], trained: TrainedModel, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
 ) -> ctranslate2.Translator:
     folder = tmp_path_factory.mktemp("ctranslate2")
-    export_ctranslate2(weights, fitted.config, prepared.tokenizer, folder, quantization="float32")
+    export_ctranslate2(weights, trained.config, prepared.tokenizer, folder, quantization="float32")
     return ctranslate2.Translator(str(folder))
 
 
@@ -149,28 +152,28 @@ def test_the_attention_is_that_of_ctranslate2(
 
 
 @pytest.fixture(scope="module")
-def reference(prepared: Prepared, fitted: Fitted, hp: Hyperparameters) -> Reference:
-    return make_reference(prepared, fitted, hp)
+def reference(prepared: Prepared, trained: TrainedModel, hp: Hyperparameters, backend: Backend) -> Reference:
+    return make_reference(hp, prepared, trained, backend.make_evaluator(trained.config))
 
 
 def test_the_saved_model_of_a_trained_model_passes_the_gate(
-    fitted: Fitted, hp: Hyperparameters, reference: Reference, tmp_path: Path
+    trained: TrainedModel, hp: Hyperparameters, reference: Reference, tmp_path: Path
 ) -> None:
-    export_saved_model(fitted.weights, fitted.config, tmp_path)
-    tokens, found = saved_model_parity(reference, hp, tmp_path)
+    export_saved_model(trained.weights, trained.config, tmp_path)
+    tokens, found = check_saved_model(reference, hp, tmp_path)
     assert tokens < PARITY_TOLERANCE / 5  # 0 where TensorFlow trained: without the cache it is the same graph
     assert 0 < found < SEARCH_TOLERANCE / 5
 
 
 def test_the_gate_fails_when_a_weight_is_changed(hp: Hyperparameters, reference: Reference, saved_model: Path) -> None:
     with pytest.raises(AlgorithmError, match="disagrees with the trained one"):
-        saved_model_parity(reference, hp, saved_model)
+        check_saved_model(reference, hp, saved_model)
 
 
 def test_the_gate_fails_when_the_cache_does_not_follow_its_beam(
     sources: list[list[int]],
     weights: dict[str, np.ndarray],
-    fitted: Fitted,
+    trained: TrainedModel,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -182,7 +185,7 @@ def test_the_gate_fails_when_the_cache_does_not_follow_its_beam(
         return step(self, state, memory, *options)._replace(cache=decoded.cache)
 
     monkeypatch.setattr(search.SearchModel, "_step", forgetful)
-    export_saved_model(weights, fitted.config, tmp_path)
+    export_saved_model(weights, trained.config, tmp_path)
     with pytest.raises(AlgorithmError, match="search of the SavedModel"):
         check_search(tmp_path, sources, beam_size=4, length_penalty=1.0, max_length=30)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import builtins
+import logging
 import os
 import signal
 import threading
 from pathlib import Path
-from typing import Any
 
 
 def freeze_in_write(number: int) -> None:
@@ -28,18 +27,18 @@ def freeze_in_write(number: int) -> None:
 
 
 def freeze_after_line(number: int, wanted: str) -> None:
-    """Stop this process right after it has printed its `number`-th line with `wanted` in it; SIGCONT lets it go on."""
-    write, printed = builtins.print, 0
+    """Stop this process right after it has logged its `number`-th line with `wanted` in it; SIGCONT lets it go on."""
+    handle, logged = logging.Logger.handle, 0
 
-    def write_and_freeze(*values: Any, **settings: Any) -> None:
-        nonlocal printed
-        write(*values, **settings)
-        printed += any(wanted in str(value) for value in values)
-        if printed == number:
-            printed += 1
+    def handle_and_freeze(logger: logging.Logger, record: logging.LogRecord) -> None:
+        nonlocal logged
+        handle(logger, record)
+        logged += wanted in record.getMessage()
+        if logged == number:
+            logged += 1
             os.kill(os.getpid(), signal.SIGSTOP)
 
-    builtins.print = write_and_freeze
+    logging.Logger.handle = handle_and_freeze  # type: ignore[method-assign]
 
 
 if "TEST_FREEZE_IN_WRITE" in os.environ:

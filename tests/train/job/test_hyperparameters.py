@@ -252,10 +252,3 @@ def test_a_malformed_argument_is_named(argv: list[str], sentence: str) -> None:
 def test_an_unknown_argument_is_refused_like_an_unknown_key() -> None:
     with pytest.raises(HyperparameterError, match=r"did you mean epochs\?"):
         parse({}, from_arguments(["--epcohs", "3"]))
-
-
-def test_help_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        from_arguments(["--seed", "1", "--help"])
-    assert ended.value.code == 0
-    assert "| `batch_tokens` | integer | 2048 |" in capsys.readouterr().out

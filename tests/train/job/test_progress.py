@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 import pty
 import re
+import sys
+import termios
 import threading
 
 import pytest
@@ -23,9 +24,10 @@ def follow(progress: Progress) -> None:
     progress.end()
 
 
-def on_terminal(**hyperparameters: object) -> str:
+def on_terminal(monkeypatch: pytest.MonkeyPatch, **hyperparameters: object) -> str:
     """What `follow` writes to a terminal."""
     master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, 120))
     chunks: list[bytes] = []
 
     def read() -> None:
@@ -41,16 +43,17 @@ def on_terminal(**hyperparameters: object) -> str:
     reader = threading.Thread(target=read)
     reader.start()
     with os.fdopen(slave, "w") as stream:
-        follow(Progress(parse({"log_every": 3, **hyperparameters}), stream))
+        monkeypatch.setattr(sys, "stdout", stream)
+        follow(Progress(parse({"log_every": 3, **hyperparameters})))
+        monkeypatch.undo()
     reader.join()
     os.close(master)
     return b"".join(chunks).decode()
 
 
-def test_a_log_gets_lines_and_nothing_else() -> None:
-    stream = io.StringIO()
-    follow(Progress(parse({"log_every": 3}), stream))
-    lines = stream.getvalue().splitlines()
+def test_a_log_gets_lines_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    follow(Progress(parse({"log_every": 3})))
+    lines = capsys.readouterr().out.splitlines()
     assert [re.sub(r"second=\d+", "second=…", line) for line in lines] == [
         "step=3; train_loss=2.3333; tokens_per_second=…; learning_rate=0.001000;",
         "step=6; train_loss=5.1333; tokens_per_second=…; learning_rate=0.001000;",
@@ -58,8 +61,8 @@ def test_a_log_gets_lines_and_nothing_else() -> None:
     ]
 
 
-def test_a_terminal_gets_a_bar_and_the_same_lines() -> None:
-    shown = on_terminal()
+def test_a_terminal_gets_a_bar_and_the_same_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = on_terminal(monkeypatch)
     assert "training:   0%|" in shown
     assert "| 6/10 step [" in shown
     assert "loss 5.133" in shown
@@ -67,16 +70,16 @@ def test_a_terminal_gets_a_bar_and_the_same_lines() -> None:
         assert re.search(rf"[\r\n]{re.escape(line)}", shown)
 
 
-def test_with_a_time_limit_the_bar_counts_seconds() -> None:
-    assert "| 180/300 s [" in on_terminal(max_minutes=5)
+def test_with_a_time_limit_the_bar_counts_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "| 180/300 s [" in on_terminal(monkeypatch, max_minutes=5)
 
 
-def test_metrics_are_kept_and_go_to_every_sink() -> None:
-    stream, seen = io.StringIO(), []
-    progress = Progress(parse({}), stream, [seen.append])
+def test_metrics_are_kept_and_go_to_every_sink(capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[object] = []
+    progress = Progress(parse({}), [seen.append])
     progress.metrics(epoch=1, validation_loss=1.23456, validation_bleu=25.5)
     progress.metrics(test_bleu=30.0)
-    assert stream.getvalue() == "epoch=1; validation_loss=1.2346; validation_bleu=25.5;\ntest_bleu=30.0;\n"
+    assert capsys.readouterr().out == "epoch=1; validation_loss=1.2346; validation_bleu=25.5;\ntest_bleu=30.0;\n"
     assert (
         progress.history
         == seen
@@ -90,7 +93,7 @@ def test_metrics_are_kept_and_go_to_every_sink() -> None:
 def test_the_time_of_an_evaluation_is_no_training_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("train.job.progress.time.monotonic", lambda: now[0])
-    progress = Progress(parse({"log_every": 1}), io.StringIO())
+    progress = Progress(parse({"log_every": 1}))
     progress.begin(planned=2, done=0, seconds=0)
     now[0] += 2
     progress.step(1, nll=2.0, tokens=100, seconds=0.0, learning_rate=0.001)

@@ -20,8 +20,8 @@ from tests.conftest import TOY, Job
 from train.__main__ import run_job
 from train.job.channels import Channel
 from train.job.hyperparameters import parse, read
-from train.training.checkpoints import digest_of
-from train.training.initial_model import read_initial
+from train.training.checkpoints import compute_digest
+from train.training.initial_model import read_initial_model
 
 HYPERPARAMETERS = {
     **TOY,
@@ -99,8 +99,8 @@ def test_training_begins_with_the_weights_and_the_tokenizer(
     assert "train: vocabulary" not in printed
     model, before = (open_artifact(path, with_weights=True) for path in (job.paths.model, earlier))
     assert model.tokenizer.read_bytes() == before.tokenizer.read_bytes()
-    assert digest_of(load_file(model.weights)) == digest_of(load_file(before.weights))
-    assert f"weights_sha256={digest_of(load_file(before.weights))};" in printed
+    assert compute_digest(load_file(model.weights)) == compute_digest(load_file(before.weights))
+    assert f"weights_sha256={compute_digest(load_file(before.weights))};" in printed
 
 
 @pytest.mark.parametrize("form", ["nested", "model.tar.gz", "model.tgz", "model.tar", "archive with a top folder"])
@@ -113,8 +113,8 @@ def test_other_forms_of_the_same_model(earlier: Path, channel: Path, tmp_path: P
     else:
         archive(earlier, channel / form)
     (tmp_path / "scratch").mkdir()
-    initial = read_initial(Channel("model", channel), parse(AGAIN), tmp_path / "scratch")
-    assert digest_of(initial.weights) == digest_of(load_file(earlier / WEIGHTS))
+    initial = read_initial_model(Channel("model", channel), parse(AGAIN), tmp_path / "scratch")
+    assert compute_digest(initial.weights) == compute_digest(load_file(earlier / WEIGHTS))
     assert initial.tokenizer.read_bytes() == (earlier / "tokenizer.model").read_bytes()
 
 

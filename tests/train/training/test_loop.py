@@ -18,7 +18,7 @@ from train.corpus.encoding import Encoded
 from train.job.hyperparameters import Hyperparameters, parse
 from train.model.config import TransformerConfig
 from train.model.transformer import NoNoise, Transformer
-from train.training.checkpoints import newest_checkpoint, save_checkpoint
+from train.training.checkpoints import CheckpointManager
 from train.training.loop import StepResult, planned_steps
 from train.training.loop import run as run_loop
 
@@ -112,7 +112,7 @@ def uninterrupted(corpus: Encoded, tmp_path_factory: pytest.TempPathFactory) -> 
     for result in run(state, corpus, HP, Cursor(), warmup=2):
         results.append(result)
         if result.cursor.step == 4:
-            save_checkpoint(folder, state.tensors(), result.cursor, {})
+            CheckpointManager(folder).save(state.tensors, result.cursor)
     return state, folder, results
 
 
@@ -147,7 +147,7 @@ def test_a_resumed_run_ends_with_the_same_bits(
     uninterrupted: tuple[State, Path, list[StepResult]], corpus: Encoded
 ) -> None:
     whole, folder, results = uninterrupted
-    checkpoint = newest_checkpoint(folder)
+    checkpoint = CheckpointManager(folder).newest()
     assert checkpoint is not None
     resumed = ready(seed=99)
     resumed.restore(checkpoint.tensors)

@@ -1,9 +1,7 @@
-"""Training with validation, checkpoints, stopping and resuming; and which checkpoint may be continued."""
+"""Training with validation and checkpoints, stopped and resumed."""
 
 from __future__ import annotations
 
-import io
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,154 +9,80 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from container.errors import HyperparameterError
-from train.backends.backend import open_backend
-from train.corpus.batches import Cursor
+from tests.train.contexts import make_job
+from train.backends.backend import Backend
 from train.corpus.prepare import Prepared
-from train.job.cluster import SINGLE_HOST
 from train.job.hyperparameters import Hyperparameters
-from train.job.progress import Progress
-from train.job.rendezvous import SingleHost
-from train.training.checkpoints import Checkpoint, newest_checkpoint
-from train.training.trainer import FREE, Fitted, fit, refuse_other_run, run_identity
+from train.model.trained import TrainedModel
+from train.training import checkpoints
+from train.training.checkpoints import Checkpoint, CheckpointManager
+from train.training.resume import Start
+from train.training.trainer import train_model
 
-Fit = Callable[..., Fitted]
-
-
-@pytest.fixture
-def said() -> io.StringIO:
-    return io.StringIO()
+Train = Callable[..., TrainedModel]
 
 
 @pytest.fixture
-def train(prepared: Prepared, hp: Hyperparameters, tmp_path: Path, said: io.StringIO) -> Fit:
-    """Trains in a folder of the test's own; hyperparameters, `start` and `stop` as given."""
+def train(prepared: Prepared, hp: Hyperparameters, backend: Backend, tmp_path: Path) -> Train:
+    """Trains with checkpoints in a folder of the test's own; hyperparameters, checkpoint and `stop` as given."""
 
-    def run(start: Checkpoint | None = None, *, stop: bool = False, **changes: object) -> Fitted:
-        changed, event = hp.model_copy(update=changes), threading.Event()
-        if stop:
-            event.set()
-        progress, backend = Progress(changed, said), open_backend(changed, SINGLE_HOST)
-        return fit(prepared, changed, tmp_path, start, progress, event, SingleHost(SINGLE_HOST), backend)
+    def run(origin: Checkpoint | None = None, *, stop: bool = False, **changes: object) -> TrainedModel:
+        job = make_job(hp.model_copy(update=changes), tmp_path / "job", stop=stop)
+        return train_model(job, prepared, Start(tmp_path, prepared.tokenizer_path, origin), backend)
 
     return run
 
 
-def same_bits(one: Fitted, other: Fitted) -> bool:
+def same_bits(one: TrainedModel, other: TrainedModel) -> bool:
     return all(one.weights[name].tobytes() == other.weights[name].tobytes() for name in one.weights)
 
 
-# Running
-
-
 def test_a_stopped_job_and_its_continuation_make_the_model_of_a_whole_one(
-    train: Fit, fitted: Fitted, tmp_path: Path, said: io.StringIO
+    train: Train, trained: TrainedModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stopped = train(stop=True)
-    assert stopped.cursor.step == 1 < fitted.cursor.step
-    assert "asked to stop: 1 updates were done, the model is written now" in said.getvalue()
-    assert "validation" not in said.getvalue()
+    assert stopped.cursor.step == 1 < trained.cursor.step
+    assert stopped.stopped_early and not trained.stopped_early
+    said = capsys.readouterr().out
+    assert "asked to stop: 1 updates were done, the model is written now" in said
+    assert "validation" not in said
 
-    checkpoint = newest_checkpoint(tmp_path)
+    checkpoint = CheckpointManager(tmp_path).newest()
     assert checkpoint is not None
     assert checkpoint.cursor == stopped.cursor
     resumed = train(checkpoint, log_every=2)
-    assert f"resumed from {checkpoint.path.name}: 1 updates were done" in said.getvalue()
-    assert "validation_loss=" in said.getvalue()
-    assert replace(resumed.cursor, seconds=0) == replace(fitted.cursor, seconds=0)
-    assert same_bits(resumed, fitted)
+    said = capsys.readouterr().out
+    assert f"resumed from {checkpoint.path.name}: 1 updates were done" in said
+    assert "validation_loss=" in said
+    assert replace(resumed.cursor, seconds=0) == replace(trained.cursor, seconds=0)
+    assert same_bits(resumed, trained)
 
-    finished = newest_checkpoint(tmp_path)
+    finished = CheckpointManager(tmp_path).newest()
     assert finished is not None
     assert finished.cursor == resumed.cursor
-    said.truncate(0)
     again = train(finished)
     assert again.cursor == resumed.cursor
     assert same_bits(again, resumed)
-    assert "train_loss" not in said.getvalue()
+    assert "train_loss" not in capsys.readouterr().out
 
 
-def test_words_are_dropped_where_it_is_asked_for(train: Fit, fitted: Fitted) -> None:
-    assert train(word_dropout=0.3).cursor.step == fitted.cursor.step
-    assert not same_bits(train(word_dropout=0.3), fitted)
-    assert same_bits(train(word_dropout=0.0), fitted)
+def test_words_are_dropped_where_it_is_asked_for(train: Train, trained: TrainedModel) -> None:
+    assert train(word_dropout=0.3).cursor.step == trained.cursor.step
+    assert not same_bits(train(word_dropout=0.3), trained)
+    assert same_bits(train(word_dropout=0.0), trained)
 
 
-def test_checkpoints_are_written_as_often_as_asked(train: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = []
-    from train.training import trainer as stage
-
-    save = stage.save_checkpoint
-    monkeypatch.setattr(stage, "save_checkpoint", lambda *arguments: steps.append(save(*arguments)))
+def test_checkpoints_are_written_as_often_as_asked(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(checkpoints, "write_atomically", lambda path, content: written.append(path.name))
     whole = train(checkpoint_seconds=1e-9)
-    names = [f"checkpoint-{step:09d}.safetensors" for step in range(1, whole.cursor.step + 1)]
-    assert [path.name for path in steps] == names
+    assert written == [f"checkpoint-{step:09d}.safetensors" for step in range(1, whole.cursor.step + 1)]
+    written.clear()
+    train(checkpoint_seconds=0)
+    assert written == [f"checkpoint-{whole.cursor.step:09d}.safetensors"]  # that of the epoch's end
 
 
-# Which checkpoint may be continued
-
-
-def checkpoint_of(prepared: Prepared, hp: Hyperparameters) -> Checkpoint:
-    identity = run_identity(prepared, hp) | {"precision": "float32", "warmup": 1}
-    return Checkpoint(Path("checkpoint-000000001.safetensors"), Cursor(1), identity, history=[], tensors={})
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"epochs": 50, "max_minutes": 3.5, "resume": False},
-        {"log_every": 7, "checkpoint_seconds": 1.5},
-        {"beam_size": 1, "length_penalty": 0.5, "quantization": "float32", "preset": "fast"},
-    ],
-)
-def test_what_extends_reports_or_decodes_may_change(
-    prepared: Prepared, hp: Hyperparameters, changes: dict[str, object]
-) -> None:
-    assert changes.keys() <= FREE <= Hyperparameters.model_fields.keys()
-    refuse_other_run(checkpoint_of(prepared, hp), run_identity(prepared, hp.model_copy(update=changes)))
-
-
-def test_every_difference_is_named(prepared: Prepared, hp: Hyperparameters, tmp_path: Path) -> None:
-    other_tokenizer = tmp_path / "tokenizer.model"
-    other_tokenizer.write_text("another")
-    other = replace(
-        prepared, corpus=replace(prepared.corpus, train=prepared.corpus.train[1:]), tokenizer_path=other_tokenizer
-    )
-    changed = hp.model_copy(update={"d_model": 32, "dropout_rate": 0.3, "source_lang": "de"})
-    with pytest.raises(HyperparameterError) as caught:
-        refuse_other_run(checkpoint_of(prepared, hp), run_identity(other, changed))
-    assert str(caught.value) == (
-        "The checkpoint checkpoint-000000001.safetensors belongs to another run (d_model was 16 and is 32; "
-        "dropout_rate was 0.1 and is 0.3; source_lang was 'en' and is 'de'; the corpus has changed; "
-        "the tokenizer has changed): put these back, or set resume=false to start afresh."
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "was", "other"),
-    [
-        ("direction", "forward", "both"),
-        ("vocab_type", "unigram", "bpe"),
-        ("word_dropout", 0.0, 0.1),
-    ],
-)
-def test_a_checkpoint_from_before_there_was_a_choice_goes_on_as_it_was(
-    prepared: Prepared, hp: Hyperparameters, name: str, was: object, other: object
-) -> None:
-    older = checkpoint_of(prepared, hp)
-    older.run["hyperparameters"].pop(name)
-    refuse_other_run(older, run_identity(prepared, hp))
-    with pytest.raises(HyperparameterError, match=rf"\({name} was {was!r} and is {other!r}\): put these back"):
-        refuse_other_run(older, run_identity(prepared, hp.model_copy(update={name: other})))
-
-
-@pytest.mark.parametrize("name", sorted(Hyperparameters.model_fields.keys() - FREE))
-def test_whatever_shapes_the_run_may_not_change(prepared: Prepared, hp: Hyperparameters, name: str) -> None:
-    now = run_identity(prepared, hp)
-    now["hyperparameters"] = now["hyperparameters"] | {name: "another"}
-    with pytest.raises(HyperparameterError, match=rf"\({name} was .* and is 'another'\)"):
-        refuse_other_run(checkpoint_of(prepared, hp), now)
-
-
-def test_the_weights_are_float32(fitted: Fitted) -> None:
-    assert {array.dtype for array in fitted.weights.values()} == {np.dtype(np.float32)}
+def test_the_weights_are_float32(trained: TrainedModel) -> None:
+    assert {array.dtype for array in trained.weights.values()} == {np.dtype(np.float32)}
