@@ -39,9 +39,9 @@ class Translations:
 def interval_halves(translations: Translations) -> dict[str, float]:
     """Half of the 95 % bootstrap interval of `bleu` and `chrf` (single reference), in points.
 
-    Koehn 2004, "Statistical significance tests for machine translation evaluation"; sacreBLEU's seed is fixed.
-    The steps of `corpus_score(..., n_bootstrap=...)`, whose own mean over the resamples raises a `TypeError` when
-    the chrF of some of them is 0 (sacreBLEU 2.6 gives these another type of number), as a small test part's can be.
+    Koehn 2004, "Statistical significance tests for machine translation evaluation"; sacreBLEU's seed is fixed. These
+    are the steps of sacreBLEU's `corpus_score(..., n_bootstrap=...)`. That function itself cannot be called: in version
+    2.6 it raises a `TypeError` when a resample has a chrF of 0, which happens with a small test part.
     """
     references = [[several[0] for several in translations.test_set.references]]
     half = {}
@@ -115,7 +115,7 @@ class Leak:
 
 
 def find_leaks(corpus: Corpus) -> list[Leak]:
-    """For each two parts, the sentences that stand in both: 0 everywhere when the split holds what it promises."""
+    """For each two parts, how many sentences stand in both: 0 everywhere when the split has no leak."""
     held_out = {name: _keys(part) for name, part in list_parts(corpus) if name != "train"}
     known = tuple(set().union(*sides) for sides in zip(*held_out.values(), strict=True))
     keys = {"train": _keys(corpus.train, known), **held_out}  # the training part may be too large for a set
@@ -167,7 +167,7 @@ def measure_parts(prepared: Prepared, hp: Hyperparameters) -> list[PartStatistic
 
 
 def count_left_out(prepared: Prepared, hp: Hyperparameters) -> list[tuple[str, int]]:
-    """(reason, pairs) of everything that was given and is not learnt from; and of what was added."""
+    """(reason, pairs) for everything that was given and is not trained on, and for what was added."""
     corpus = prepared.corpus
     reasons = {
         "empty": "one side is empty after clean-up",
@@ -184,7 +184,7 @@ def count_left_out(prepared: Prepared, hp: Hyperparameters) -> list[tuple[str, i
 
 
 def choose_mapped_sources(test_set: ReferenceSet) -> list[str]:
-    """The few test sources whose attention is drawn: of readable length, from all over the test set."""
+    """The few test sources whose attention is drawn: of readable length, spread over the test set."""
     readable = [source for source in test_set.sources if count_words(source) in MAP_WORDS] or test_set.sources
     return readable[:: max(1, len(readable) // MAPS)][:MAPS]
 

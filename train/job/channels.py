@@ -3,7 +3,7 @@
     File, FastFile   files below `/opt/ml/input/data/<channel>/` (FastFile is read-only, and streamed from S3)
     Pipe             a fifo `/opt/ml/input/data/<channel>_<epoch>`, to be read from start to end, once
 
-`sources` gives the paths of either kind, `binary_lines` the lines of any such path, gzipped or not.
+`sources` gives the paths to read in every mode, `binary_lines` the lines of such a path, gzipped or not.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from container.paths import INPUT_MODES, Paths
 Mode = Literal["File", "FastFile", "Pipe"]
 PIPE_SECONDS = 300.0  # how long SageMaker may take to make the next fifo
 
-# What SageMaker's uploader and downloader leave beside the data: not data.
+# Files that SageMaker's uploader and downloader leave beside the data.
 _MARKERS = (".sagemaker-uploading", ".sagemaker-uploaded", ".sagemaker-ignore", "-manifest")
-# Folders beside the channels that the SDK uses for its own scripts.
+# Folders beside the channels, which the SDK uses for its own scripts.
 _NOT_CHANNELS = frozenset({"code", "sm_drivers"})
 _GZIP = b"\x1f\x8b"
 
@@ -48,9 +48,9 @@ class Channel:
 def read_channels(paths: Paths) -> dict[str, Channel]:
     """All channels by name, from `inputdataconfig.json`.
 
-    The data folder is not listed when that file exists, for it holds more than channels (training
-    contract, "Channels/modes"). Without it, or where its folder may not be entered, the sub-folders
-    of the data folder are the channels. `ChannelError` when the file is damaged or has an unknown mode.
+    The data folder holds more than channels (training contract, "Channels/modes"), so its sub-folders are taken for
+    the channels only where the file is missing or may not be read. `ChannelError` when the file is damaged or names
+    an unknown mode.
     """
     file = paths.input_data_config
     try:
@@ -104,8 +104,8 @@ def required(channels: Mapping[str, Channel], name: str) -> Channel:
 def files(channel: Channel) -> list[Path]:
     """The data files of a File or FastFile channel, sorted, those in sub-folders too.
 
-    Hidden files, upload markers and manifests are passed over. An empty list means that this host got
-    no part of a sharded channel; for any other channel to be empty or missing is a `ChannelError`.
+    Hidden files, upload markers and manifests are skipped. An empty list means that this host got no part of a
+    sharded channel. `ChannelError` when any other channel is empty or missing.
     """
     folder = channel.directory
     if not folder.is_dir() and not channel.sharded:
@@ -133,7 +133,7 @@ def sources(channel: Channel, epoch: int = 0, patience: float = PIPE_SECONDS) ->
 
 
 def pipe(channel: Channel, epoch: int, patience: float = PIPE_SECONDS) -> Path:
-    """The fifo of one epoch; waits up to `patience` seconds, for SageMaker makes it only when it is due."""
+    """The fifo of one epoch; waits up to `patience` seconds, because SageMaker makes it only when it is needed."""
     fifo = channel.directory.with_name(f"{channel.name}_{epoch}")
     deadline = time.monotonic() + patience
     while not fifo.exists():
@@ -148,7 +148,7 @@ def pipe(channel: Channel, epoch: int, patience: float = PIPE_SECONDS) -> Path:
 def binary_lines(path: Path) -> Iterator[bytes]:
     r"""The lines of a file or fifo with their ends, split at `\n` only; gzip is known by its first bytes.
 
-    It opens `path` once and reads it once, from start to end, as a fifo wants it.
+    `path` is opened once and read once from start to end, because a fifo allows no more.
     """
     try:
         with open_binary(path) as stream:
@@ -167,7 +167,7 @@ def open_binary(path: Path) -> Iterator[BinaryIO]:
 
 
 class _Rejoined(io.RawIOBase):
-    """A stream whose first bytes were read already: a fifo cannot be rewound."""
+    """A stream whose first bytes were read already and are given again: a fifo cannot be rewound."""
 
     def __init__(self, head: bytes, rest: io.BufferedReader) -> None:
         self._head = head

@@ -14,7 +14,7 @@ WORKER_PORT = 8890  # the port that AWS's own TensorFlow containers use for Mult
 
 @dataclass(frozen=True)
 class Cluster:
-    """All hosts in one order that every host agrees on, and which of them this one is.
+    """All hosts in an order that is the same on every host, and which of them this one is.
 
     Source: training contract, `resourceconfig.json`; only `hosts`, `current_host` and
     `network_interface_name` are promised there.
@@ -49,8 +49,8 @@ SINGLE_HOST = Cluster(hosts=("localhost",), current_host="localhost", network_in
 def read_cluster(path: Path) -> Cluster:
     """The cluster of SageMaker's `resourceconfig.json`; one host when the file is missing.
 
-    `PlatformError` when it cannot be read or names a current host that is not among its hosts: to go on
-    as one host would train a model per machine in silence.
+    `PlatformError` when it cannot be read or names a current host that is not among its hosts. Going on as a single
+    host would train one model on each machine, and nobody would notice.
     """
     try:
         config = json.loads(path.read_bytes())

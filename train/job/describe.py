@@ -1,4 +1,4 @@
-"""The training job described for others: people, CreateAlgorithm and tuning jobs, from the one schema.
+"""Describes the training job to people, to CreateAlgorithm and to tuning jobs. All of it is made from the schema.
 
 Shapes: `TrainingSpecification` of sagemaker:CreateAlgorithm and `ParameterRanges` of
 sagemaker:CreateHyperParameterTuningJob.
@@ -34,7 +34,7 @@ METRICS = (
     Metric("validation:loss", "validation_loss", "Minimize"),
     Metric("validation:bleu", "validation_bleu", "Maximize"),
     Metric("validation:chrf", "validation_chrf", "Maximize"),
-    Metric("validation:bleu_reverse", "validation_bleu_reverse"),  # these with direction=both
+    Metric("validation:bleu_reverse", "validation_bleu_reverse"),  # these four with direction=both
     Metric("validation:chrf_reverse", "validation_chrf_reverse"),
     Metric("test:bleu", "test_bleu"),
     Metric("test:chrf", "test_chrf"),
@@ -146,7 +146,7 @@ def _limits(name: str) -> dict[str, float]:
 
 
 def _legal(name: str) -> tuple[float, float]:
-    """Lowest and highest legal value; SageMaker has no word for a bound that is itself excluded."""
+    """Lowest and highest legal value; SageMaker cannot say that a bound itself is excluded."""
     limits = _limits(name)
     return limits["ge" if "ge" in limits else "gt"], limits["le" if "le" in limits else "lt"]
 

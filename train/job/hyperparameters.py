@@ -1,13 +1,13 @@
-"""The hyperparameters: one typed schema, and every way in which SageMaker may write their values.
+"""The hyperparameters: one typed schema, and a reader of every encoding in which SageMaker may hand values over.
 
-SageMaker hands all values over as strings, and each of its clients encodes them differently:
+All values arrive as strings, and each client of SageMaker encodes them differently:
 
     SDK v2                   str(value)         "False"   "None"   "adam"
     SDK v2 with source_dir   json.dumps(value)  "false"   "null"   "\"adam\""
     SDK v3                   bare strings, everything else as JSON
     API, console             as typed
 
-So a value is read as JSON, else as a Python literal, else as it stands; the schema then decides.
+So a value is read as JSON, else as a Python literal, else as the string itself. The schema then checks its type.
 The tables, `describe` and the tuning ranges are made from the same schema in `train.job.describe`.
 """
 

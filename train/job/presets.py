@@ -11,8 +11,8 @@ Preset = Literal["default", "fast"]
 _RECIPES: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
         "default": {},
-        # A corpus of 10^5 short pairs within an hour on two cores, evaluation and export included. All that shapes
-        # the model is said here, so that a change of a default leaves this recipe, and its measured scores, alone.
+        # A corpus of 10^5 short pairs within an hour on two cores, evaluation and export included. It names every value
+        # that shapes the model, so that a changed default changes neither this recipe nor its measured scores.
         "fast": {
             "vocab_size": 8000,
             "vocab_type": "unigram",

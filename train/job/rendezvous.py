@@ -1,10 +1,10 @@
-"""Where the hosts of one job meet: at the start, to exchange what each alone has, and at the end.
+"""The rendezvous of a job's hosts: they exchange what only one of them has, and they end together.
 
-TensorFlow's collectives move the gradients; this is for everything around them, over one TCP connection
-from each host to the chief. It exists because of what SageMaker does to jobs of several hosts: names may
-not resolve yet when a container starts, a host that leaves early ends the others (local mode even reports
-success then), and a host that is lost leaves the others waiting in a collective for ever. So connecting is
-retried, nobody leaves before all are done, and a silent host is noticed within `SILENCE` seconds.
+The framework's collectives move the gradients. This moves everything else, over one TCP connection from each host to
+the chief. SageMaker makes it necessary in three ways. A host's name may not resolve yet when a container starts, so
+connecting is tried again. A host that leaves early ends the others (local mode even reports success then), so no host
+leaves before all are done. A host that is lost would leave the others in a collective for ever, so each host sends
+signs of life, and a silent one is noticed within `SILENCE` seconds.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from train.job.cluster import Cluster
 PORT = 8891  # next to TensorFlow's 8890
 PATIENCE = 300.0  # seconds for all hosts to come up
 HEARTBEAT = 5.0  # seconds between two signs of life
-SILENCE = 30.0  # seconds without one after which a host counts as lost
-GREETING = 5.0  # seconds to say who one is after connecting
+SILENCE = 30.0  # seconds without a sign of life after which a host counts as lost
+GREETING = 5.0  # seconds in which a host must name its rank after connecting
 
 _GREETING = struct.Struct("!I")  # the rank of who has connected
 _FRAME = struct.Struct("!cQ")  # kind, length of what follows
@@ -34,19 +34,19 @@ OnLost = Callable[[PlatformError], None]
 
 
 class Hosts(Protocol):
-    """The hosts of a job as one of them sees it. Every host makes the same calls in the same order."""
+    """The hosts of a job, as one of them sees them. Every host makes the same calls in the same order."""
 
     @property
     def cluster(self) -> Cluster: ...
 
     def gather(self, payload: bytes) -> list[bytes]:
-        """Give the chief one payload a host, in order of rank; the other hosts get an empty list."""
+        """Give the chief the payload of every host, in order of rank; the other hosts get an empty list."""
 
     def broadcast(self, payload: bytes) -> bytes:
-        """Give every host the chief's payload; what the others pass is not looked at."""
+        """Give every host the chief's payload; the payloads of the others are ignored."""
 
     def barrier(self) -> None:
-        """Wait until every host has come this far, then part in peace."""
+        """Wait until every host has come this far. After it a host may leave without being counted as lost."""
 
 
 class SingleHost:
@@ -179,7 +179,7 @@ def _accept_all(cluster: Cluster, port: int, deadline: float) -> dict[int, socke
 
 
 def _greeting(link: socket.socket) -> int:
-    """The rank that a host says first; -1 from a stranger, such as a port scan, that says nothing."""
+    """The rank that a host sends first; -1 for a stranger, such as a port scan, that sends nothing."""
     link.settimeout(GREETING)
     try:
         (rank,) = _GREETING.unpack(_receive(link, _GREETING.size))

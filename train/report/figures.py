@@ -1,7 +1,7 @@
 """The plots of the report, as SVG text that follows the page's colours and fonts.
 
-matplotlib is imported here and nowhere else, and this module only when a report is written. Figures are
-drawn without pyplot, so nothing is kept between two of them; the same numbers give the same bytes.
+Only this file imports matplotlib, and it is imported only when a report is written. Figures are drawn without pyplot,
+so nothing is kept between two of them, and the same numbers give the same bytes.
 """
 
 from __future__ import annotations
@@ -120,9 +120,9 @@ def draw_length_histograms(parts: Sequence[PartStatistics]) -> str:
 
 
 def _svg(name: str, width: float, height: float, draw: Callable[[Figure], None]) -> str:
-    """An `<svg>` element without width and height, `width` x `height` inches in its own units.
+    """An `<svg>` element that takes the width of its place in the page; it is drawn `width` x `height` inches large.
 
-    `name` makes its ids differ from those of other plots in the same page.
+    name: makes the ids in it differ from those of other plots in the same page.
     """
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
         figure = Figure(figsize=(width, height), layout="constrained")

@@ -1,4 +1,4 @@
-"""Stage 5. The training loop, the same for every framework: one update a batch, stopped and resumed at any of them.
+"""The training loop, the same for every framework: one update a batch, stopped and resumed at any of them.
 
 Everything a step does is a pure function of (state, batch, seed, step): a run that is stopped and
 resumed from a checkpoint ends with the same weights, bit for bit, as one that never stopped.
