@@ -1,4 +1,4 @@
-"""What tests of the training room need of a framework, so that the same test holds for both.
+"""What the tests of `train` need of a framework, so that the same test holds for both.
 
 A test that touches TensorFlow or PyTorch through this module and `keras.ops` alone runs twice: with TensorFlow by
 itself, and with PyTorch in .venv-torch, started by test_pytorch.py with KERAS_BACKEND=torch.
@@ -37,7 +37,7 @@ def backend() -> Backend:
 
 
 def to_numpy(tensor: Any) -> np.ndarray:
-    """float32 for bfloat16, which NumPy has not."""
+    """float32 in the place of bfloat16, which NumPy does not have."""
     return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32")))
 
 

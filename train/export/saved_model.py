@@ -1,8 +1,8 @@
-"""Stage 8, on request. The model as a TensorFlow SavedModel, which translates by itself, and the gate it must pass.
+"""The model as a TensorFlow SavedModel, which includes the beam search, and the gate that it must pass; on request.
 
-For TensorFlow Serving, and for `serve` with NMT_ENGINE=tensorflow. The gate has two parts: without the cache
-the SavedModel must give each token the log-probability that the trained model gives it, and what the search
-with its cache says of a hypothesis must be what the SavedModel says of it without.
+It is for TensorFlow Serving, and for `serve` with NMT_ENGINE=tensorflow. The gate has two parts: without the cache
+the SavedModel must give each token the log-probability that the trained model gives it, and the score that the
+search with its cache gives a hypothesis must be the score that the SavedModel computes for it without the cache.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from train.export.beam_search import SearchModel
 from train.model.config import TransformerConfig
 
 SEARCH_TOLERANCE = 1e-3  # in the score of a hypothesis
-BATCH = 32  # sentences that are scored together
+BATCH = 32  # sentences to score together
 
 
 def export_saved_model(weights: Mapping[str, np.ndarray], config: TransformerConfig, folder: Path) -> None:
@@ -32,7 +32,7 @@ def export_saved_model(weights: Mapping[str, np.ndarray], config: TransformerCon
 def saved_model_log_probs(
     folder: Path, source: Sequence[Sequence[int]], target: Sequence[Sequence[int]]
 ) -> list[np.ndarray]:
-    """log p of each token of `target`, by the SavedModel as it lies in `folder`; ids, each sequence with its end."""
+    """log p of each token of `target`, by the SavedModel in `folder`; all are ids, each sequence with its end."""
     score = tf.saved_model.load(str(folder)).signatures["score"]
     found: list[np.ndarray] = []
     for start in range(0, len(source), BATCH):
@@ -45,7 +45,7 @@ def saved_model_log_probs(
 def check_search(
     folder: Path, source: Sequence[Sequence[int]], *, beam_size: int, length_penalty: float, max_length: int
 ) -> float:
-    """Search with the cache, then score the best hypotheses without: the largest difference of a score.
+    """Search with the cache, then score the best hypotheses without it; returns the largest difference of a score.
 
     `AlgorithmError` above `SEARCH_TOLERANCE`. source: ids, each sentence with its end.
     """
@@ -60,7 +60,7 @@ def check_search(
     lengths = np.array([len(tokens) for tokens in ended])
     sums = np.where(np.arange(log_probs.shape[1]) < lengths[:, None], log_probs, 0.0).sum(axis=1)
     worst = float(np.max(np.abs(sums / lengths**length_penalty - found["scores"])))
-    if not worst <= SEARCH_TOLERANCE:  # NaN is not below anything
+    if not worst <= SEARCH_TOLERANCE:  # true for NaN too
         raise AlgorithmError(
             f"The search of the SavedModel scores a hypothesis {worst:.2e} away from what the model gives it (allowed: "
             f"{SEARCH_TOLERANCE:.0e}), so nothing was published; please report this with the job's hyperparameters."

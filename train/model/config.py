@@ -1,4 +1,4 @@
-"""The shape of a model. Importing this file does not import Keras."""
+"""The shape of a model. This file does not import Keras."""
 
 from __future__ import annotations
 

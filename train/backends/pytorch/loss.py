@@ -1,4 +1,4 @@
-"""The loss of the PyTorch loop: label-smoothed cross-entropy chunk by chunk, as in the TensorFlow loop."""
+"""The loss in PyTorch: label-smoothed cross-entropy, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ def smoothed_cross_entropy(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Sum over the unpadded tokens of the smoothed loss (to be minimised) and of the plain one (to be reported).
 
-    hidden [N, D] in the compute type, table [V, D] float32, labels [N] integers. Differentiable once, in
-    `hidden` and `table`; the [N, V] logits never stand in memory together.
+    hidden [N, D] in the compute type, table [V, D] float32 (the tied embedding), labels [N] integers.
+    The formula is that of `train.backends.tensorflow.loss`. Differentiable once, in `hidden` and `table`; only one
+    chunk of the [N, V] logits is in memory at a time.
     """
     loss, nll = _Fused.apply(hidden, table, labels.long(), smoothing)
     return loss, nll

@@ -1,4 +1,4 @@
-"""Many hosts and many GPUs: which `tf.distribute` strategy, and who gets which part of a batch."""
+"""Several hosts or GPUs: the `tf.distribute` strategy, and the part of a batch for each replica."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Distributed = Any  # a tensor, or tf.distribute's bundle of one tensor a local r
 def make_strategy(cluster: Cluster) -> tf.distribute.Strategy:
     """MultiWorkerMirroredStrategy for several hosts, MirroredStrategy for several GPUs, else the default one.
 
-    To be called before any other TensorFlow operation (the collectives demand it).
+    Call it before any other TensorFlow operation, as collectives demand.
     """
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
@@ -30,7 +30,7 @@ def make_strategy(cluster: Cluster) -> tf.distribute.Strategy:
         os.environ["TF_CONFIG"] = json.dumps(cluster.tf_config())
         ours = signal.getsignal(signal.SIGTERM)
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
-        signal.signal(signal.SIGTERM, ours)  # its coordination service has just put a handler of its own there
+        signal.signal(signal.SIGTERM, ours)  # its coordination service has just set another handler
         return strategy
     if len(gpus) > 1:
         return tf.distribute.MirroredStrategy()

@@ -1,8 +1,8 @@
-"""The loss of the TensorFlow loop: label-smoothed cross-entropy over the vocabulary, as one fused operation.
+"""The loss in TensorFlow: label-smoothed cross-entropy over the vocabulary, as one fused operation.
 
-Done the plain way, the projection to V logits, the softmax and their gradients take a third of a
-training step on a CPU, nearly all of it moving [N, V] arrays through memory. Here a chunk of rows goes
-through projection, softmax and gradient in one go, and only d_hidden and d_table leave it.
+Written as separate operations, the projection to V logits, the softmax and their gradients take a third of a
+training step on a CPU, nearly all of it to move [N, V] arrays through memory. Here the projection, the softmax and
+the gradient are computed for one chunk of rows after the other, and only d_hidden and d_table are kept.
 """
 
 from __future__ import annotations
