@@ -1,4 +1,4 @@
-"""The update of the weights: the learning rate, clipping, Adam, and the moving average."""
+"""The update of the weights: clipping, Adam, and the moving average."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pytest
 
 from tests.train.frameworks import apply_gradients, backend
 from train.backends.backend import State
-from train.backends.schedule import learning_rate, warmup_steps
 from train.job.hyperparameters import parse
 from train.model.config import TransformerConfig
 
@@ -23,16 +22,6 @@ def state() -> State:
 
 def apply(state: State, gradients: dict[str, np.ndarray], step: int, clip_norm: float = 1000) -> None:
     apply_gradients(state, gradients, step, HP.model_copy(update={"clip_norm": clip_norm}), warmup=1)
-
-
-@pytest.mark.parametrize(("step", "rate"), [(1, 1e-5), (50, 5e-4), (100, 1e-3), (400, 5e-4), (10_000, 1e-4)])
-def test_the_learning_rate_rises_to_its_peak_and_falls_with_the_root(step: int, rate: float) -> None:
-    assert learning_rate(step, 1e-3, 100) == pytest.approx(rate, rel=1e-5)
-
-
-@pytest.mark.parametrize(("wanted", "planned", "steps"), [(800, 20_000, 800), (800, 100, 10), (800, 3, 1), (5, 100, 5)])
-def test_the_warm_up_is_at_most_a_tenth_of_the_updates(wanted: int, planned: int, steps: int) -> None:
-    assert warmup_steps(parse({"warmup_steps": wanted}), planned) == steps
 
 
 def test_adam_is_adam(state: State) -> None:
@@ -67,15 +56,3 @@ def test_the_average_follows_quickly_at_first_and_slowly_later(state: State, ste
     average = state.tensors()[f"average/{BIAS}"]
     np.testing.assert_allclose(average - before, share, rtol=1e-3)
     np.testing.assert_array_equal(state.averaged_weights()[BIAS], average)
-
-
-def test_a_state_comes_back_from_its_tensors(state: State) -> None:
-    apply(state, {name: np.ones(shape) for name, shape in state.shapes().items()}, 1)
-    saved = state.tensors()
-    assert {name.split("/")[0] for name in saved} == {"weights", "first", "second", "average"}
-    assert len(saved) == 4 * len(state.shapes())
-    other = backend().make_state(SMALL, 2)
-    other.restore(saved)
-    assert {name: array.tobytes() for name, array in other.tensors().items()} == {
-        name: array.tobytes() for name, array in saved.items()
-    }

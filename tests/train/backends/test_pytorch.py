@@ -10,8 +10,12 @@ from pathlib import Path
 # They touch a framework through tests/train/frameworks.py alone; the last is PyTorch's own.
 TESTS = (
     "model/test_transformer.py",
+    "backends/test_evaluator.py",
     "backends/test_loss.py",
+    "backends/test_noise.py",
     "backends/test_optimizer.py",
+    "backends/test_precision.py",
+    "backends/test_state.py",
     "training/test_loop.py",
     "training/test_trainer.py",
     "backends/test_pytorch_noise.py",

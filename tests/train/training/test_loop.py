@@ -1,4 +1,4 @@
-"""The training loop: dropout, stopping, resuming bit for bit, and the loss on held-out sentences."""
+"""The training loop: its batches, stopping, and resuming bit for bit."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from keras import backend as keras_backend
-from keras import ops
 
 from container.vocabulary import BOS, EOS
-from tests.train.frameworks import backend, step_noise, to_numpy
+from tests.train.frameworks import backend
 from train.backends.backend import State
-from train.corpus.batches import Cursor, collate
+from train.corpus.batches import Cursor
 from train.corpus.encoding import Encoded
 from train.job.hyperparameters import Hyperparameters, parse
 from train.model.config import TransformerConfig
-from train.model.transformer import NoNoise, Transformer
 from train.training.checkpoints import CheckpointManager
 from train.training.loop import StepResult, planned_steps
 from train.training.loop import run as run_loop
@@ -48,61 +45,6 @@ def corpus() -> Encoded:
     for side in (sources, targets):
         arrays += [np.concatenate(side).astype(np.int32), np.cumsum([len(sentence) for sentence in side])]
     return Encoded(*arrays)
-
-
-# Dropout
-
-
-def dropped(step: int = 1, seed: int = 1, rate: float = 0.1, shape: tuple[int, ...] = (1001, 63)) -> np.ndarray:
-    return to_numpy(step_noise(seed, step).dropout(ops.ones(shape), rate))
-
-
-@pytest.mark.parametrize("rate", [0.05, 0.1, 0.3, 0.5])
-def test_dropout_drops_at_its_rate_and_keeps_the_mean(rate: float) -> None:
-    result = dropped(rate=rate)
-    assert np.mean(result == 0) == pytest.approx(rate, abs=0.008)
-    assert result.mean() == pytest.approx(1, abs=0.01)
-    assert len(np.unique(result)) == 2
-
-
-def test_a_mask_is_a_function_of_seed_step_and_call() -> None:
-    reference = dropped()
-    np.testing.assert_array_equal(dropped(), reference)
-    noise = step_noise(1, 1)
-    first, second = (to_numpy(noise.dropout(ops.ones([1001, 63]), 0.1)) for _ in range(2))
-    np.testing.assert_array_equal(first, reference)
-    for other in (dropped(step=2), dropped(seed=2), second):
-        both = np.mean((other == 0) & (reference == 0))
-        assert both == pytest.approx(0.01, abs=0.003)  # independent: a tenth of a tenth
-
-
-def test_neighbours_are_dropped_independently() -> None:
-    gone = dropped(rate=0.5, shape=(1000, 64)) == 0
-    for one, other in ((gone[:, 1:], gone[:, :-1]), (gone[1:], gone[:-1])):
-        assert np.mean(one & other) == pytest.approx(0.25, abs=0.01)
-
-
-def test_word_dropout_drops_whole_words_and_keeps_the_mean() -> None:
-    result = to_numpy(step_noise(1, 1).word_dropout(ops.ones([100, 63, 8]), 0.1))
-    assert (result == result[:, :, :1]).all()
-    words = result[:, :, 0]
-    assert np.mean(words == 0) == pytest.approx(0.1, abs=0.015)
-    assert words.mean() == pytest.approx(1, abs=0.02)
-    assert len(np.unique(words)) == 2
-
-
-def test_no_dropout_is_no_work() -> None:
-    x = ops.ones([3, 5])
-    assert step_noise(1, 1).dropout(x, 0.0) is step_noise(1, 1).word_dropout(x, 0.0) is x
-    assert NoNoise().dropout(x, 0.5) is NoNoise().word_dropout(x, 0.5) is x
-
-
-def test_dropout_keeps_the_compute_type() -> None:
-    x = step_noise(1, 1).dropout(ops.ones([8, 8], "bfloat16"), 0.1)
-    assert keras_backend.standardize_dtype(x.dtype) == "bfloat16"
-
-
-# Runs
 
 
 @pytest.fixture(scope="module")
@@ -179,22 +121,3 @@ def test_a_wish_to_stop_is_met_after_the_next_update(corpus: Encoded) -> None:
 
 def test_a_finished_run_makes_no_update(corpus: Encoded) -> None:
     assert not list(run(ready(), corpus, HP, Cursor(step=6, epoch=2), warmup=2))
-
-
-# Evaluation
-
-
-def test_the_evaluator_is_the_model_in_float32_without_dropout(corpus: Encoded) -> None:
-    config = TransformerConfig(**{**vars(SMALL), "precision": "bfloat16"})
-    state, evaluator = backend().make_state(config, 1), backend().make_evaluator(config)
-    evaluator.load(state.averaged_weights())
-    assert evaluator.model.config.precision == "float32"
-    batch = collate(corpus, np.arange(len(corpus)))
-    exact = Transformer(SMALL, seed=1)
-    hidden = exact(batch.source, batch.target[:, :-1], noise=NoNoise())
-    logits = to_numpy(exact.logits(hidden)).astype(np.float64)
-    labels = batch.target[:, 1:]
-    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    nll = -log_p[np.arange(labels.size), labels.ravel()].reshape(labels.shape) * (labels != 0)
-    np.testing.assert_allclose(evaluator.token_nll(batch), nll, atol=1e-4)
-    assert evaluator.mean_nll(corpus, batch_tokens=16) == pytest.approx(nll.sum() / (labels != 0).sum(), rel=1e-4)
