@@ -21,7 +21,8 @@ from pathlib import Path
 from container.artifact import staging
 from container.errors import PlatformError, Stopped, UserError, kind_of, write_failure
 from container.paths import Paths
-from train.backends.backend import TITLES, Backend, open_backend, with_framework
+from train.backends.backend import Backend
+from train.backends.choice import TITLES, open_backend, with_framework
 from train.corpus.prepare import Prepared, prepare
 from train.evaluation.evaluate import evaluate_model
 from train.export.model_directory import export_model, make_manifest

@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from benchmarks.training.task import Meter, Task
-from train.backends.backend import open_backend
+from train.backends.choice import open_backend
 from train.corpus.batches import Cursor
 from train.corpus.encoding import Encoded
 from train.job.cluster import SINGLE_HOST

@@ -76,7 +76,7 @@ def prepared(hp: Hyperparameters, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="session")
 def backend(hp: Hyperparameters) -> Backend:
-    from train.backends.backend import open_backend
+    from train.backends.choice import open_backend
 
     return open_backend(hp, SINGLE_HOST)  # this takes seconds, and half of the tests here do without
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from train.backends.backend import Backend, open_backend
+from train.backends.backend import Backend
+from train.backends.choice import open_backend
 from train.job.cluster import SINGLE_HOST
 from train.job.hyperparameters import Hyperparameters, parse
 from train.model.transformer import Noise

@@ -7,8 +7,8 @@ from importlib.util import find_spec
 import pytest
 
 from container.errors import HyperparameterError
-from train.backends import backend as framework
-from train.backends.backend import PACKAGES, TITLES, with_framework
+from train.backends import choice as framework
+from train.backends.choice import PACKAGES, TITLES, with_framework
 from train.job.hyperparameters import parse
 
 INSTALLED = [name for name, package in PACKAGES.items() if find_spec(package)]
