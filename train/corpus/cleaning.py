@@ -1,17 +1,14 @@
 """From raw pairs to clean ones: both sides cleaned, pairs with an empty side and repeats dropped.
 
 The text goes to a file at once. What is decided about a pair later (is it a repeat, which sentences does it share) is
-decided by 64-bit hashes in numpy arrays. The odds that two of N different texts have equal hashes are N²/2^65: one in
-400,000 for ten million. Such an accident drops one pair, or puts two into the same part.
+decided by the hashes of `train.corpus.sentence_keys`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from train.corpus.pairs import Pair, PairFile, edges_of
+from train.corpus.sentence_keys import hash_texts, sentence_key
 from train.corpus.workers import BLOCK, Workers
 
 Cleaners = tuple[Callable[[str], str], Callable[[str], str]]  # of sources and of targets
@@ -46,14 +44,6 @@ class CleanBlock(NamedTuple):
     empty: int
 
 
-_NO_LETTER_OR_DIGIT = re.compile(r"[\W_]+")  # the complement of str.isalnum, in one pass
-
-
-def sentence_key(text: str) -> str:
-    """What makes two sentences "the same" for the split: letters and digits, without case."""
-    return _NO_LETTER_OR_DIGIT.sub("", text.casefold()) or text
-
-
 def clean_pairs(records: Iterable[Pair], cleaners: Cleaners, path: Path, workers: Workers) -> CleanPairs:
     """Clean both sides, and drop pairs with an empty side and exact repeats. The rest is written to `path` in order."""
     facts, empty = [np.empty(0, FACTS)], 0
@@ -79,16 +69,10 @@ def clean_block(block: list[Sides], *, cleaners: Cleaners) -> CleanBlock:
     lines = [pair.line for pair in pairs]
     facts = np.empty(len(pairs), FACTS)
     facts["length"] = [len(line) for line in lines]
-    facts["line"] = hashes(lines)
-    facts["source"] = hashes(sentence_key(pair.source).encode() for pair in pairs)
-    facts["target"] = hashes(sentence_key(pair.target).encode() for pair in pairs)
+    facts["line"] = hash_texts(lines)
+    facts["source"] = hash_texts(sentence_key(pair.source).encode() for pair in pairs)
+    facts["target"] = hash_texts(sentence_key(pair.target).encode() for pair in pairs)
     return CleanBlock(b"".join(lines), facts, len(block) - len(pairs))
-
-
-def hashes(texts: Iterable[bytes]) -> np.ndarray:
-    """The 64-bit hash of each text, uint64 [N]."""
-    digests = b"".join(blake2b(text, digest_size=8).digest() for text in texts)
-    return np.frombuffer(digests, dtype=">u8").astype(np.uint64)
 
 
 def _drop_repeats(path: Path, facts: np.ndarray, empty: int) -> CleanPairs:

@@ -11,11 +11,11 @@ import sacrebleu
 from sacrebleu.significance import _bootstrap_resample, estimate_ci
 
 from train.corpus.augmentation import placeholder_copies
-from train.corpus.cleaning import sentence_key
 from train.corpus.directions import directions
 from train.corpus.encoding import Encoded, encode
 from train.corpus.pairs import Pair
 from train.corpus.prepare import Prepared
+from train.corpus.sentence_keys import sentence_key
 from train.corpus.split import Corpus
 from train.evaluation.scores import ReferenceSet
 from train.job.hyperparameters import Hyperparameters

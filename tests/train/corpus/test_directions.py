@@ -11,11 +11,11 @@ from data.sample import read_part
 from tests.conftest import Job
 from tests.train.contexts import KeptProgress, make_context
 from train.backends.backend import Backend
-from train.corpus.cleaning import sentence_key
 from train.corpus.directions import FORWARD, Direction, directions
 from train.corpus.encoding import Encoded
 from train.corpus.pairs import Pair
 from train.corpus.prepare import Prepared, prepare
+from train.corpus.sentence_keys import sentence_key
 from train.export.parity import PARITY_SENTENCES, make_reference
 from train.job.hyperparameters import Hyperparameters, parse
 from train.model.trained import TrainedModel

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from container.errors import ChannelError
-from train.corpus.cleaning import CleanPairs, clean_pairs, sentence_key
+from train.corpus.cleaning import CleanPairs, clean_pairs
 from train.corpus.pairs import Pair
+from train.corpus.sentence_keys import sentence_key
 from train.corpus.split import Corpus, Part, connect, sample_rows
 from train.corpus.split import split as split_clean_pairs
 from train.corpus.workers import Workers
