@@ -24,7 +24,7 @@ _END = re.compile(r"[.,;:!?…]+\Z")
 
 
 def force_spans(sentences: Sequence[Sentence], decoder: Decoder) -> list[Translation]:
-    """Translations of sentences of which no hypothesis kept every symbol, in order; each has every span."""
+    """Translate sentences whose hypotheses all lost a symbol, in order. Each translation has every span."""
     drafts = _decode(sentences, [sentence.options.prefix for sentence in sentences], decoder)
     for _ in range(ROUNDS):
         lost = [index for index, sentence in enumerate(sentences) if _find_missing(sentence.mask, drafts[index])]

@@ -27,7 +27,7 @@ INTERNAL = "The server failed on this request; its log says why."
 _exact = with_config(ConfigDict(extra="forbid"))  # no other fields, says the schema
 _encode = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` would make a new encoder for each answer
 
-Probability = Annotated[float, Field(ge=0, le=1)] | None  # null for a text of which no token was translated
+Probability = Annotated[float, Field(ge=0, le=1)] | None  # null where no token of the text was translated
 Word = Annotated[int, Field(ge=0)]
 Link = Annotated[list[Word], Field(min_length=2, max_length=2)]
 

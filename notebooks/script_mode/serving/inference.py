@@ -58,8 +58,8 @@ def _ids(text: str) -> list[int]:
     if not line:
         raise ValueError("One of the texts is empty: leave it out.")
     tags = [TOKENIZER.piece_to_id(tag) for tag in MANIFEST["source_tokens_prefix"]]
-    room = MANIFEST["decoding"]["max_source_length"] - len(tags) - 1
-    return [*tags, *TOKENIZER.encode(line)[:room], EOS]
+    longest = MANIFEST["decoding"]["max_source_length"] - len(tags) - 1
+    return [*tags, *TOKENIZER.encode(line)[:longest], EOS]
 
 
 def output_handler(response: Any, context: Any) -> tuple[str, str]:

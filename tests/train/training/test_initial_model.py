@@ -87,7 +87,7 @@ def test_training_begins_with_the_weights_and_the_tokenizer(
     earlier: Path, job: Job, channel: Path, form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With a rate of nearly nothing the weights stay what they were, and the tokenizer is the earlier one though
-    the corpus is another, of which another one would be made."""
+    the corpus is another, and another tokenizer would be made of it."""
     if form == "directory":
         shutil.copytree(earlier, channel, dirs_exist_ok=True)
     else:
