@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +13,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from container.errors import PlatformError, Stopped
+from container.resources import available_cpus
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -39,7 +39,7 @@ class Workers:
     ) -> None:
         self._wants_stop, self._say, self._small = wants_stop, say, small
         self._pool: ProcessPoolExecutor | None = None
-        self._count = len(os.sched_getaffinity(0))
+        self._count = available_cpus()
 
     def __enter__(self) -> Self:
         return self

@@ -29,6 +29,15 @@ def test_up_to_so_many_tasks_are_done_in_this_process_and_more_in_others() -> No
     assert len(said) == 1 and said[0].startswith("more than 60,000 pairs: ")
 
 
+def test_there_are_as_many_processes_as_the_container_has_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as many as the machine has: a quota of the cgroup counts."""
+    monkeypatch.setattr("train.corpus.workers.available_cpus", lambda: 1)
+    said: list[str] = []
+    with Workers(say=said.append, small=0) as workers:
+        assert len(set(workers.map(process_of, range(4)))) == 1
+    assert said == ["more than 0 pairs: 1 processes prepare them"]
+
+
 def test_results_come_in_the_order_of_the_tasks_and_tasks_are_taken_as_results_are() -> None:
     taken: list[int] = []
 
