@@ -106,7 +106,7 @@ def test_the_metric_is_one_line_and_a_call(repo: Path, own_tables: None) -> None
     exec(example(repo, "A metric of the server"), dict(vars(metrics)))
     counted = metrics.Metrics()
     counted.add("nmt_greetings_total", language="es")
-    assert 'nmt_greetings_total{language="es"} 1\n' in counted.text({})
+    assert 'nmt_greetings_total{language="es"} 1.0\n' in counted.text()
     assert "`nmt_greetings_total`" in TABLES["metrics"]()
 
 

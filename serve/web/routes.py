@@ -17,7 +17,7 @@ from werkzeug.routing import BaseConverter
 from container.errors import UserError
 from container.resources import available_cpus, available_memory
 from serve.engine.interface import Translation
-from serve.metrics import Metrics
+from serve.metrics import CONTENT_TYPE, Metrics
 from serve.models import LoadedModel, Models, ModelToLoad
 from serve.settings import Settings
 from serve.web import formats
@@ -114,6 +114,7 @@ def new_app(settings: Settings, metrics: Metrics, waiting: Callable[[], int]) ->
     """An application with limits, description, metrics, JSON errors, and one log line a request."""
     app = Flask("serve", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_mb * 2**20 or None
+    metrics.watch("nmt_waiting_sentences", waiting)
 
     @app.get("/execution-parameters")
     def parameters_of_a_transform() -> Response:
@@ -126,8 +127,7 @@ def new_app(settings: Settings, metrics: Metrics, waiting: Callable[[], int]) ->
 
     @app.get("/metrics")
     def prometheus() -> Response:
-        text = metrics.text({"nmt_waiting_sentences": waiting()})
-        return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(metrics.text(), content_type=CONTENT_TYPE)
 
     app.before_request(_start)
     app.after_request(partial(_finish, metrics))
