@@ -50,7 +50,7 @@ RUN cd /opt/venv/lib/python3*/site-packages \
     && find . -path './tensorflow/*' -name '*.so*' -exec strip --strip-unneeded {} + \
     && PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash . \
     && KERAS_BACKEND=${FRAMEWORK#py} /opt/venv/bin/python -c \
-         'import ctranslate2, flask, gunicorn, keras, matplotlib.pyplot, sacrebleu, sentencepiece'
+         'import ctranslate2, flask, gunicorn, keras, matplotlib.pyplot, prometheus_client, sacrebleu, sentencepiece'
 
 FROM ${BASE_IMAGE} AS program
 COPY container /opt/program/container

@@ -32,6 +32,7 @@ PACKAGES = (
     "pydantic",
     "flask",
     "gunicorn",
+    "prometheus-client",
 )
 TENSORFLOWS = ("tensorflow-cpu", "tensorflow")  # without and with the kernels for a GPU
 FRAMEWORKS = (*TENSORFLOWS, "torch")  # an image has one of them
