@@ -44,7 +44,7 @@ class Span:
 
 # Parts of patterns. `_W` is a character of a word in a script that puts spaces between words.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_W = rf"[[\p{{L}}\p{{M}}\p{{N}}_]--[{_UNSPACED}]]"
+WORD_CHARACTER = _W = rf"[[\p{{L}}\p{{M}}\p{{N}}_]--[{_UNSPACED}]]"
 _L = rf"[[\p{{L}}\p{{M}}_]--[{_UNSPACED}]]"
 _GAP = r"[\x20\xa0\u2007\u2009\u202f]"  # spaces that stand inside a number: never a line break
 
@@ -55,7 +55,8 @@ _JOINT = r"[.,:/'’′+\-‐‑–—−*×÷=\^~٫٬·⁄∶．，：／－＋
 _GROUPS = rf"""(?<! \p{{Nd}} {_GAP} )
     \p{{Nd}}{{1,3}}+ (?: {_GAP} \p{{Nd}}{{3}}+ (?! \p{{Nd}} ) )++ (?: [.,] \p{{Nd}}++ )?+ (?! {_W} )"""
 _PHONE = rf"""(?<! [{_W}.,] | \p{{Nd}} [{_GAP}.\-] )
-    \+?+ (?: \p{{Nd}}{{1,4}}+ {_GAP} )?+ \(? \p{{Nd}}{{2,4}}+ \)? (?: [{_GAP}.\-]?+ \p{{Nd}}{{2,4}}+ )++ (?! {_W} )"""
+    \+?+ (?: \p{{Nd}}{{1,4}}+ {_GAP} )?+ (?: \( \p{{Nd}}{{2,5}}+ \) | \p{{Nd}}{{2,4}}+ )
+    (?: [{_GAP}.\-]?+ \p{{Nd}}{{2,4}}+ )++ (?! {_W} )"""
 # Symbols of units that are written alike in all languages, behind a space. "pm" and "in" are words of a language.
 _UNIT = rf"""(?: [%‰°º′″] [CFK]?+ | \p{{Sc}} (?! {_GAP}?+ \p{{N}} )
     | (?: km/h | [kcmµμnMG]? m [²³]?+ (?: /s | ² )?+ | k?g | mg | [µμ]g | ml | cl | dl | k?Wh? | [kMG]?Hz | [kMGT]i?B
