@@ -140,8 +140,8 @@ _SYMBOL = regex.compile(r"(?V1)[\p{S}#%&*/@\\_§¶†‡•]++")
 _WORD = regex.compile(rf"(?V1){_W}++|[{_UNSPACED}]++|[^\s\p{{C}}]")
 _EXTENSION = regex.compile(
     "txt|md|rst|pdf|docx?|od[tsp]|rtf|xlsx?|[ct]sv|pptx?|png|jpe?g|gif|svg|webp|bmp|ico|mp[34]|wav|ogg|flac|avi|mov"
-    "|mkv|webm|zip|t?gz|tar|bz2|xz|7z|rar|exe|dll|so|dmg|apk|iso|deb|rpm|jar|py|ipynb|m?js|tsx?|jsx|html?|s?css|json"
-    "|ya?ml|toml|ini|cfg|conf|xml|sql|db|log|sh|bat|ps1|[ch](?:pp)?|cs|java|kt|go|rs|rb|php|pl|lua|swift|tex|bib|epub"
+    "|mkv|webm|zip|t?gz|tar|bz2|xz|7z|rar|exe|dll|dmg|apk|iso|deb|rpm|jar|py|ipynb|m?js|tsx?|jsx|html?|s?css|json"
+    "|ya?ml|toml|ini|cfg|conf|xml|sql|db|log|sh|bat|ps1|[ch]pp|cs|java|kt|rs|rb|php|pl|lua|swift|tex|bib|epub"
     "|srt|vtt|lock|env|tmp|bak|onnx|pt",
     regex.IGNORECASE,
 )
