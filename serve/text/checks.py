@@ -13,17 +13,17 @@ import regex
 
 from serve.text.spans import Span
 
-TOKENS_PER_TOKEN, SPARE_TOKENS = 2, 16  # no translation needs more, say those who serve them
+TOKENS_PER_TOKEN, SPARE_TOKENS = 2, 16  # no translation needs more
 
-_LOOKED_AT = 2000  # characters, the last of a translation: who has begun to repeat himself goes on to the end
+_LOOKED_AT = 2000  # characters, the last of a translation: once a model repeats itself, it goes on to the end
 # Four times the same, of up to 40 characters. The last one may be cut where the output ended.
 _LOOP = regex.compile(r"(.{3,40}?)\1{3,}+", regex.DOTALL)
 _REPEATED = 7  # trigrams that are there again in the shortest loop, abcabcabcabc
 
 # Outside of these bounds are 2 of the 3,827 unseen pairs of Tatoeba, and of 25 other corpora of English and Spanish,
 # which are freer, at most 0.9 % each. Widths make scripts alike.
-_SHORTEST, _LONGEST = 0.55, 1.8  # widths of a translation for one of its source, and so many more or fewer:
-_SLACK = 8
+_SHORTEST, _LONGEST = 0.55, 1.8  # widths of a translation for one of its source
+_SLACK = 8  # widths more or fewer, which short texts need
 _WIDE = {"W": 2.5, "F": 1.0}  # a Han or kana character says what two or three letters say; a full-width A does not
 
 
