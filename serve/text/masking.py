@@ -1,7 +1,7 @@
 """What must not be translated: URLs, addresses, tags and numbers as they stand, glossary terms as they are given.
 
-A tag is removed and put back by the word alignment (`serve.text.tags`). Each other span is replaced by one of the
-placeholder symbols that the model learnt to carry over (training makes copies of pairs with them), and put back
+A tag is removed and put back by the word alignment (`serve.text.markup.tags`). Each other span is replaced by one of
+the placeholder symbols that the model learnt to carry over (training makes copies of pairs with them), and put back
 afterwards.
 """
 
@@ -17,8 +17,8 @@ from container.text import normalise
 from container.vocabulary import PLACEHOLDERS
 from serve.engine.alignment import widen_links
 from serve.engine.interface import Hypothesis
-from serve.text import tags
-from serve.text.tags import Tag, TaggedText, insert_tags, move_tags, remove_tags
+from serve.text.markup import tags
+from serve.text.markup.tags import Tag, TaggedText, insert_tags, move_tags, remove_tags
 
 MARK = "\uf001"  # a span that has no symbol yet: private like `tags.MARK`
 

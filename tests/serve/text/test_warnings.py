@@ -1,4 +1,4 @@
-"""What is told of a translation that must not be trusted."""
+"""Bounds and doubts of translations that need no model, and what is told of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,126 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.text.warnings import join_warnings, repeats_itself
+from serve.text.spans import find_spans
+from serve.text.warnings import (
+    cut_loop,
+    is_without_letters,
+    join_warnings,
+    keeps_digits,
+    length_is_doubtful,
+    longest_translation,
+    repeats_itself,
+)
+
+
+def test_a_translation_has_two_tokens_for_one_and_sixteen_more() -> None:
+    assert [longest_translation(count) for count in (0, 1, 100)] == [16, 18, 216]
+
+
+@pytest.mark.parametrize(
+    ("translation", "cut"),
+    [
+        ("Yo no sé qué no sé qué no sé qué no sé qué no s", "Yo no sé qué"),
+        ("abc abc abc abc", "abc"),
+        ("Va: jajajajajajajajaja", "Va: jaja"),
+        ("la la la la la la casa", "la casa"),
+        ("狗和猫狗和猫狗和猫狗和猫", "狗和猫"),
+        ("one\ntwo\none\ntwo\none\ntwo\none\ntwo\n", "one\ntwo"),
+    ],
+)
+def test_a_loop_is_cut(translation: str, cut: str) -> None:
+    assert repeats_itself(translation, "I do not know.")
+    assert cut_loop(translation) == cut
+    assert not repeats_itself(cut_loop(translation), "I do not know.")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Te quiero.", "no, no, no", "mucho mucho mucho", "El perro y el gato y el ratón."]
+)
+def test_what_does_not_repeat_stays(text: str) -> None:
+    assert not repeats_itself(text, "x")
+    assert cut_loop(text) == text
+
+
+def test_a_source_that_repeats_itself_may_be_repeated() -> None:
+    assert not repeats_itself("ja ja ja ja ja ja", "ha ha ha ha ha ha")
+
+
+@given(st.one_of(st.text(), st.lists(st.sampled_from(["abc ", "a", " ", "no sé "])).map("".join)))
+def test_cutting_keeps_the_beginning_and_never_adds(text: str) -> None:
+    cut = cut_loop(text)
+    assert len(cut) <= len(text)
+    assert cut[:3] == text[: len(cut)][:3]
+
+
+LONG = (
+    "When I was a child, we lived in a small house at the end of the village, and every morning my father walked with "
+    "us to the school, which stood on the other side of the river, while my mother went to the market with her sister."
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "translation", "doubtful"),
+    [
+        (LONG, LONG, False),
+        (LONG, LONG[:60], True),
+        (LONG[:60], LONG, True),
+        ("Hi", "Hola", False),
+        ("Yes.", "", False),
+        ("Good morning!", "¡Buenos días!", False),
+        ("I love you very much.", "Te quiero un montón.", False),
+        ("I have lived in this house since I was a child.", "我从小就住在这所房子里。", False),
+        ("我从小就住在这所房子里。", "I have lived in this house since I was a child.", False),
+        ("我从小就住在这所房子里，每天早上都和父亲一起去学校。", "I live.", True),
+        ("", "", False),
+    ],
+)
+def test_length_is_doubtful(source: str, translation: str, doubtful: bool) -> None:
+    assert length_is_doubtful(source, translation) is doubtful
+
+
+def test_a_pair_of_languages_has_its_ratio() -> None:
+    assert length_is_doubtful("a" * 100, "b" * 40)
+    assert not length_is_doubtful("a" * 100, "b" * 40, ratio=0.5)
+
+
+@pytest.mark.parametrize(
+    "text", ["100", "-", "9", "10:30", "...", "🐶", "5 €", "", " \n", "١٢٣", "\x00", "\ud800", "(1) – 2", "½"]
+)
+def test_text_without_letters(text: str) -> None:
+    assert is_without_letters(text)
+
+
+@pytest.mark.parametrize("text", ["a", "9 dogs", "狗", "é", "e\u0301", "नमस्ते", "สวัสดี", "<b>"])
+def test_text_with_letters(text: str) -> None:
+    assert not is_without_letters(text)
+
+
+@pytest.mark.parametrize("text", ["70kg", "https://example.com", "{name} <b> 5 km", "`code` @dog #cat"])
+def test_spans_are_no_letters(text: str) -> None:
+    assert not is_without_letters(text)
+    assert is_without_letters(text, find_spans(text))
+
+
+@pytest.mark.parametrize(
+    ("source", "translation", "kept"),
+    [
+        ("I have 25 dogs.", "Tengo 25 perros.", True),
+        ("I bought 20 apples.", "Compré manzanas.", False),
+        ("1,234.5", "1.234,5", True),
+        ("100", "100.", True),
+        ("9", "99.", False),
+        ("5 and 5", "5", False),
+        ("10 or 12", "12 o 10", True),
+        ("No digits.", "Ninguna.", True),
+        ("No digits.", "Tengo 1.", False),
+        ("25 dogs", "٢٥ كلبا", True),
+        ("２５匹", "25", True),
+        ("", "", True),
+    ],
+)
+def test_keeps_digits(source: str, translation: str, kept: bool) -> None:
+    assert keeps_digits(source, translation) is kept
 
 
 @pytest.mark.parametrize(

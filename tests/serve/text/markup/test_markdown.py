@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.text.markdown import find_markup, split_markdown
+from serve.text.markup.markdown import find_markup, split_markdown
 
 
 def translated(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import regex
 
-from serve.text.pieces import Piece, join_pieces, split_edges
+from serve.text.markup.pieces import Piece, join_pieces, split_edges
 from serve.text.spans import WORD_CHARACTER, Span
 
 _FENCE = regex.compile(r"(?P<indent>[\s>]*)(?P<fence>`{3,}+|~{3,}+)(?P<info>[^`\n]*+)\s*")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import regex
 
-from serve.text.pieces import Piece, join_pieces, split_edges
+from serve.text.markup.pieces import Piece, join_pieces, split_edges
 
 _TIME = r"(?:\d{1,4}:)?\d{1,2}:\d{2}[.,]\d{1,3}"
 _TIMES = regex.compile(rf"[ \t\ufeff]*{_TIME}[ \t]*-->[ \t]*{_TIME}(?:[ \t][^\n]*)?\s*")

@@ -7,8 +7,9 @@ from types import ModuleType
 
 import pytest
 
-from serve.text import casing, checks, markdown, pieces, spans, subtitles
-from serve.text.pieces import Piece, join_pieces, split_edges
+from serve.text import casing, spans, warnings
+from serve.text.markup import markdown, pieces, subtitles
+from serve.text.markup.pieces import Piece, join_pieces, split_edges
 
 
 def test_pieces_that_stay_are_one() -> None:
@@ -20,7 +21,7 @@ def test_pieces_that_stay_are_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [casing, checks, markdown, pieces, spans, subtitles], ids=lambda module: module.__name__
+    "module", [casing, warnings, markdown, pieces, spans, subtitles], ids=lambda module: module.__name__
 )
 def test_examples(module: ModuleType) -> None:
     failed, tried = doctest.testmod(module)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.text.subtitles import break_lines, is_subtitles, split_subtitles
+from serve.text.markup.subtitles import break_lines, is_subtitles, split_subtitles
 
 
 def translated(text: str) -> list[str]:
