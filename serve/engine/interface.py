@@ -7,7 +7,7 @@ An engine knows nothing of HTTP, of a request's parameters and of masked spans.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -15,6 +15,8 @@ from container.artifact import Calibration, Decoding
 from serve.engine.alignment import Links
 
 WARM_UP = "Hello."
+USUAL_TOKENS = 62  # until a manifest says how long the sentences of its corpus are
+PLAIN = frozenset(each for each in map(chr, range(32, 0x530)) if each.isalpha() or each in " ,.!?'\"-")
 LONGEST_PIECE = 16  # characters; SentencePiece's own default
 
 
@@ -101,6 +103,9 @@ class TextRules:
     prefixes: non-breaking prefixes of the source language. placeholders: symbols that the model carries over.
     max_tokens: of one sentence. count_tokens: counts the tokens of each of some texts.
     decoding: the model's defaults. calibration: how its scores become a confidence.
+    is_known: whether the tokenizer has a piece for a character (without it, all letters and usual marks are known).
+    is_name: whether a word is mostly written with a capital. plain: characters that need no look at a text.
+    rewrites: typographic marks that the model does not know, and what it reads in their place (`str.translate`).
     """
 
     prefixes: tuple[str, ...] = ()
@@ -111,18 +116,39 @@ class TextRules:
     calibration: Calibration | None = None
     source_lang: str = ""
     target_lang: str = ""
+    is_known: Callable[[str], bool] | None = None
+    is_name: Callable[[str], bool] | None = None
+    plain: frozenset[str] = PLAIN
+    rewrites: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def usual_tokens(self) -> int:
+        """Of a part of a sentence that is decoded as a whole: what training has seen enough of."""
+        return min(self.max_tokens, USUAL_TOKENS)
 
     def surely_fits(self, sentence: str) -> bool:
-        """Whether a sentence certainly has at most `max_tokens`, without counting.
+        """Whether a sentence certainly has at most `usual_tokens`, without counting.
 
         An ASCII character is at most one token, and the space before the first word is one more.
         """
-        return len(sentence) < self.max_tokens and sentence.isascii()
+        return len(sentence) < self.usual_tokens and sentence.isascii()
 
     @property
     def max_characters(self) -> int:
         """A single word with so many characters certainly has more than `max_tokens` tokens."""
         return self.max_tokens * LONGEST_PIECE + 1
+
+
+TOKENS_PER_TOKEN, SPARE_TOKENS = 2, 16  # no translation needs more
+
+
+def longest_translation(source_tokens: int) -> int:
+    """The tokens that a translation of so many source tokens may have.
+
+    >>> longest_translation(10)
+    36
+    """
+    return TOKENS_PER_TOKEN * source_tokens + SPARE_TOKENS
 
 
 class Predictor(Protocol):

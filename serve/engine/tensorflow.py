@@ -18,7 +18,7 @@ from container.artifact import Artifact
 from container.errors import PlatformError
 from container.vocabulary import EOS
 from serve.engine.alignment import Links
-from serve.engine.interface import Hypothesis, Options, Predictor, Source, Translation
+from serve.engine.interface import Hypothesis, Options, Predictor, Source, Translation, longest_translation
 from serve.engine.tokenization import Tokenization
 
 
@@ -39,7 +39,9 @@ class TensorFlowPredictor(Predictor):
         prefix = self._ids(self._tokenization.encode_target(options.prefix))
         if options.alternatives:
             return [self._alternatives(source, prefix, options) for source in sources]
-        found = self._search(sources, prefix, options.beam_size, options.length_penalty, options.max_length)
+        bound = max(longest_translation(len(source.tokens)) for source in sources) + len(prefix)
+        longest = min(options.max_length, bound)
+        found = self._search(sources, prefix, options.beam_size, options.length_penalty, longest)
         ids, lengths, scores = found["ids"], found["lengths"], found["scores"]
         return [
             self._translation(

@@ -13,11 +13,16 @@ from container import vocabulary
 from container.artifact import Artifact, Manifest
 from container.text import default_prefixes, drop_dots, normalise
 from serve.engine.alignment import Links, align_words
-from serve.engine.interface import Options, Source, TextRules
+from serve.engine.interface import PLAIN, Options, Source, TextRules
+from serve.engine.names import learn_names
 
+UNLEARNT = "Most of the text is in characters that the model has not learnt: do not trust the translation."
 UNLIKE = "The text is unlike those that the model learnt from (another language?): do not trust the translation."
 WORDS_A_CALL = 2048  # of the tokenizer
+KNOWN_CHARACTERS = 20_000  # at most, that are remembered
 USUAL_WORDS = 64  # of a sentence
+# Typographic marks, and what a model reads in their place where it has not learnt them.
+REWRITES = {"’": "'", "‘": "'", "ʼ": "'", "‚": "'", "“": '"', "”": '"', "„": '"'}
 PLACEHOLDERS = "".join(vocabulary.PLACEHOLDERS)
 
 
@@ -32,6 +37,12 @@ class Tokenization:
         self._tag_tokens = len(manifest.source_tokens_prefix)  # as many in each direction
         # The end of the sentence takes one token.
         self._max_tokens = max(1, manifest.decoding.max_source_length - self._tag_tokens - 1)
+        self._known: dict[str, bool] = {}
+        self._plain = frozenset(each for each in PLAIN if self._is_known(each))
+        self._rewrites = {
+            ord(mark): usual for mark, usual in REWRITES.items() if not self._is_known(mark) and self._is_known(usual)
+        }
+        self._is_name = learn_names(self._score)
         self.rules = tuple(self._rules(each) for each in manifest.directions)
 
     def _rules(self, manifest: Manifest) -> TextRules:
@@ -44,7 +55,26 @@ class Tokenization:
             calibration=manifest.calibration,
             source_lang=manifest.source_lang,
             target_lang=manifest.target_lang,
+            is_known=self._is_known,
+            is_name=self._is_name,
+            plain=self._plain,
+            rewrites=self._rewrites,
         )
+
+    def _is_known(self, character: str) -> bool:
+        """Whether the tokenizer has a piece for a character: its bytes do not count."""
+        known = self._known.get(character)
+        if known is None:
+            pieces = self.tokenizer.encode(character)
+            known = not any(self.tokenizer.is_byte(piece) or self.tokenizer.is_unknown(piece) for piece in pieces)
+            if len(self._known) < KNOWN_CHARACTERS:
+                self._known[character] = known
+        return known
+
+    def _score(self, piece: str) -> float | None:
+        """The log probability of a piece of the vocabulary; None where there is no such piece."""
+        index = self.tokenizer.piece_to_id(piece)
+        return None if index == self.tokenizer.unk_id() else float(self.tokenizer.get_score(index))
 
     def prepare(self, texts: Sequence[str], target_lang: str | None = None) -> list[Source]:
         """Do what `Predictor.prepare` promises."""
@@ -93,7 +123,7 @@ class Tokenization:
             return Source(())
         warning = None
         if 2 * sum(_is_unlearnt(piece) for piece in pieces) > len(pieces):
-            warning = "Most of the text is in characters that the model has not learnt: do not trust the translation."
+            warning = UNLEARNT
         elif manifest.calibration and manifest.calibration.is_unlike(text, len(pieces)):
             warning = UNLIKE
         if len(pieces) > self._max_tokens:

@@ -8,18 +8,17 @@ certain from the text itself is changed.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Literal
 
 import regex
 
-from serve.text.spans import Span
+from serve.text.spans import MARK, NUMBER, Span
 
 Case = Literal["plain", "capitals", "title", "lower"]
 
-PIECE_START = "▁"  # what a piece of SentencePiece has in front where a word begins
-_RARER = 2.0  # by so much in log probability: the capital of a word that opens sentences is no proof
 
 # Two parts of a word at an apostrophe (I'm, L'eau, O'Brien) are two words here.
 _WORD = regex.compile(r"\p{L}[\p{L}\p{M}]*+")
@@ -29,6 +28,19 @@ _TITLE_WORDS = 4  # so many with a capital, without `is_name`: fewer may be some
 _TITLE_SHARE = 0.6  # of the words have a capital
 _CAPITALS_SHARE = 0.8  # of the words, for a text in capitals: BUY THE NEW iPhone NOW
 _LONE_CAPITALS = 4  # letters of a single word, for a text in capitals: STOP is one, USA need not be
+
+
+# A capital where it opens, a small word of more than three letters, no two capitals in a row: no case but "plain".
+_USUAL = re.compile(r"[A-ZÀ-ÖØ-Þ](?!.*[A-ZÀ-ÖØ-Þ]{2}).* [a-zß-öø-ÿ]{4}")
+
+
+def looks_usual(text: str) -> bool:
+    """Whether `text` is certainly plain, without a look at each word.
+
+    >>> looks_usual("She lives here."), looks_usual("She Lives Here.")
+    (True, False)
+    """
+    return _USUAL.match(text) is not None
 
 
 def detect_case(text: str, spans: Sequence[Span] = (), is_name: Callable[[str], bool] | None = None) -> Case:
@@ -51,7 +63,7 @@ def detect_case(text: str, spans: Sequence[Span] = (), is_name: Callable[[str], 
     ):
         return "capitals"
     if all(word.islower() for word in words):
-        opens = not any(map(str.isalnum, text[: found_words[0].start()]))  # "100 years ago" is plain
+        opens = not any(map(_is_of_word, text[: found_words[0].start()]))  # "100 years ago" is plain
         return "lower" if opens and len(words) > 1 else "plain"
     return "title" if _is_title(text, spans, words, is_name) else "plain"
 
@@ -122,23 +134,6 @@ def restore_case(translation: str, case: Case, keep: Sequence[Span] = ()) -> str
     return _replace_words(translation, keep, change)
 
 
-def learn_names(score: Callable[[str], float | None]) -> Callable[[str], bool]:
-    """An `is_name` that rests on a vocabulary; `score` is the log probability of a piece, None where there is none.
-
-    A word is a name when it is a piece with its capital, and without it none or a much rarer one. On 3,827 unseen
-    English sentences in capitals, 91 % become what they were, letter for letter, and 78 % without names.
-
-    >>> learn_names({"▁Tom": -5.0, "▁The": -4.0, "▁the": -3.0}.get)("Tom")
-    True
-    """
-
-    def is_name(word: str) -> bool:
-        capital, small = score(PIECE_START + word), score(PIECE_START + word.lower())
-        return capital is not None and (small is None or capital > small + _RARER)
-
-    return is_name
-
-
 def _replace_words(text: str, spans: Sequence[Span], change: Callable[[regex.Match[str]], str]) -> str:
     parts, position = [], 0
     for found in _words(text, spans):
@@ -161,9 +156,14 @@ def _words(text: str, spans: Sequence[Span]) -> list[regex.Match[str]]:
 def _opens_sentence(text: str, start: int) -> bool:
     """Whether the word at `start` is the first of a sentence: nothing, or a sentence mark, stands before it."""
     before = text[max(0, start - 20) : start]
-    if not any(map(str.isalnum, before)):
+    if not any(map(_is_of_word, before)):
         return start <= 20 or _SENTENCE_END.search(before) is not None
     return _SENTENCE_END.search(before) is not None
+
+
+def _is_of_word(character: str) -> bool:
+    """Whether a character belongs to a word or number, or stands for one."""
+    return character.isalnum() or character in (MARK, NUMBER)
 
 
 def _follows_apostrophe(text: str, found: regex.Match[str]) -> bool:

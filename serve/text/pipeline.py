@@ -13,30 +13,21 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
 from container.artifact import mean_log_probability
-from container.text import normalise
 from serve.engine.batching import Batcher, Decoder
 from serve.engine.interface import EMPTY, Hypothesis, TextRules, Translation
 from serve.text.alternatives import find_alternatives
-from serve.text.masking import Mask, mask_spans, unmask
-from serve.text.records import Record, Sentence, find_rules
+from serve.text.finishing import finish
+from serve.text.masking import Mask, unmask
+from serve.text.records import Document, Record, Sentence, find_rules
 from serve.text.recovery import force_spans
-from serve.text.segmentation import cut_sentence, join_text, split_text
+from serve.text.segmentation import join_text, segment
 from serve.text.warnings import NOTHING_LEFT, collect_warnings, join_warnings, list_spans
 
 STREAM_GROUP = 64  # sentences
-
-
-@dataclass(frozen=True)
-class Document:
-    """A record cut into sentences: `join_text(gaps, …)` of their translations has its layout."""
-
-    record: Record
-    gaps: list[str]
-    sentences: list[Sentence]
 
 
 def translate(records: Sequence[Record], rules: Sequence[TextRules], decoder: Decoder) -> list[Translation]:
@@ -64,54 +55,45 @@ def stream(
         size = min(2 * size, STREAM_GROUP)
 
 
-# ---- segment and mask ----------------------------------------------------------------------------------
-
-
-def segment(record: Record, rules: TextRules) -> Document:
-    """Cut a text where its sentences end, and where a sentence is too long for the model, where its clauses end."""
-    parameters = record.parameters
-    outer_gaps, whole = split_text(record.text, rules.prefixes)
-    options = parameters.options(rules.decoding)
-    gaps = outer_gaps[:1]
-    sentences: list[Sentence] = []
-
-    def cut(sentence: str) -> list[str]:
-        if rules.surely_fits(sentence):
-            return [sentence]
-        return cut_sentence(sentence, rules.count_tokens, rules.max_tokens)
-
-    for text, gap in zip(whole, outer_gaps[1:], strict=True):
-        for mask, between in mask_spans(normalise(text), rules.placeholders, parameters.glossary or {}, cut):
-            original = mask.original
-            if len(mask.text) > rules.max_characters:  # a single word without end
-                mask = replace(mask, text=mask.text[: rules.max_characters])
-            sentences.append(Sentence(original, mask, parameters, rules, options))
-            gaps.append(between)
-            if options.prefix:  # it opens the first sentence only
-                options = replace(options, prefix="")
-        gaps[-1] = gap
-    return Document(record, gaps, sentences)
-
-
 # ---- decode, unmask, recover ---------------------------------------------------------------------------
 
 
 def translate_sentences(sentences: Sequence[Sentence], decoder: Decoder) -> list[Translation]:
     """Translate sentences, in order; each protected span is in its translation, whatever the model does.
 
-    The model may keep the symbols in any hypothesis of its beam, or write what is wanted without symbols; else each
-    span is forced.
+    The model may keep what it sees (plain numbers, a symbol for each other span) in any hypothesis of its beam; else
+    it sees a symbol for each number too, else none; else each span is forced.
     """
-    answers = decode_sentences(sentences, [sentence.mask for sentence in sentences], decoder)
-    if lost := [index for index, answer in enumerate(answers) if answer is None]:
-        again = [sentences[index] for index in lost]
-        without = [sentence.mask.without_symbols() for sentence in again]
-        for index, answer in zip(lost, decode_sentences(again, without, decoder, again=True), strict=True):
+    answers: list[Translation | None] = [keep(sentence) if sentence.kept else None for sentence in sentences]
+    lost = [index for index, answer in enumerate(answers) if answer is None]
+    for number, make_mask in enumerate((Mask.show_numbers, _all_symbols, _no_symbols)):
+        masks = [make_mask(sentences[index].mask) for index in lost]
+        tried = [each for each in zip(lost, masks, strict=True) if number == 0 or each[1] is not None]
+        again = [sentences[index] for index, _ in tried]
+        decoded = decode_sentences(again, [mask for _, mask in tried if mask is not None], decoder, again=number > 0)
+        for (index, _), answer in zip(tried, decoded, strict=True):
             answers[index] = answer
-    if lost := [index for index in lost if answers[index] is None]:
-        for index, answer in zip(lost, force_spans([sentences[index] for index in lost], decoder), strict=True):
-            answers[index] = answer
+        lost = [index for index in lost if answers[index] is None]
+        if not lost:
+            break
+    for index, answer in zip(lost, force_spans([sentences[index] for index in lost], decoder), strict=True):
+        answers[index] = answer
     return [add_confidence(*each) for each in zip(sentences, (each or EMPTY for each in answers), strict=True)]
+
+
+def _all_symbols(mask: Mask) -> Mask | None:
+    """The mask with all its symbols; None where it was decoded so before."""
+    return mask if any(span.shown for span in mask.spans) else None
+
+
+def _no_symbols(mask: Mask) -> Mask | None:
+    """The mask without symbols; None where it was decoded so before."""
+    return mask.without_symbols() if not all(span.shown for span in mask.spans) else None
+
+
+def keep(sentence: Sentence) -> Translation:
+    """The translation of what has nothing to translate: itself."""
+    return Translation((Hypothesis(sentence.text, 0.0, confidence=1.0),), sentence.warning)
 
 
 def decode_sentences(
@@ -132,14 +114,18 @@ def decode_sentences(
 
 def unmask_translation(sentence: Sentence, mask: Mask, translation: Translation) -> Translation | None:
     """The hypotheses that have every span of their sentence, with spans and tags in their places; None without any."""
-    kept = [unmask(each, mask) for each in translation.hypotheses if mask.has_all_symbols(each.text)]
-    if sentence.mask.spans and not mask.spans:  # decoded without symbols: is everything there all the same?
+    finished = [finish(each, sentence, mask) for each in translation.hypotheses]
+    kept = [each for each in finished if mask.has_all_symbols(each.text)]
+    if sentence.mask.spans and not mask.spans and not mask.shown:  # without symbols: is everything there all the same?
         kept = [each for each in kept if sentence.mask.has_all_targets(each.text)]
     if not kept:
         return None
+    kept = [unmask(each, mask) for each in kept]
     lost = [text for text in mask.left_out if text not in kept[0].text]  # by a model that has no symbols
     told = f"The model did not carry over {list_spans(lost)}: check the translation." if lost else None
-    warning = collect_warnings(sentence.text, translation.hypotheses[0].text, told, translation.warning)
+    warning = collect_warnings(
+        sentence.text, translation.hypotheses[0].text, told, sentence.warning, translation.warning
+    )
     return Translation(tuple(kept[: sentence.options.num_hypotheses]), warning)
 
 
@@ -171,6 +157,8 @@ def join(document: Document, translations: Sequence[Translation], decoder: Decod
 
 def join_translations(document: Document, translations: Sequence[Translation]) -> Translation:
     """The n-th hypothesis of a text has the n-th hypothesis of each sentence; warnings are gathered."""
+    if not translations and (layout := "".join(document.gaps)).strip():  # structure alone, such as a line of a table
+        return Translation((Hypothesis(layout, 0.0, confidence=1.0),))
     if not any(_was_decoded(translation.hypotheses[0]) for translation in translations):
         return replace(EMPTY, warning=NOTHING_LEFT) if document.record.text.strip() else EMPTY
     if len(translations) == 1 and not any(document.gaps):
@@ -192,6 +180,8 @@ def join_hypotheses(document: Document, parts: Sequence[Hypothesis]) -> Hypothes
     """One hypothesis of a text; its score and confidence are the means of its sentences', weighted by their tokens."""
     tokens = sum(part.tokens for part in parts)
     score = sum(part.score * part.tokens for part in parts) / tokens if tokens else 0.0
+    if parts and not tokens and all(part.confidence is not None for part in parts):
+        return Hypothesis(join_text(document.gaps, [part.text for part in parts]), 0.0, confidence=1.0)
     known = [(part.confidence, part.tokens) for part in parts if part.confidence is not None and part.tokens]
     confidence = sum(each * count for each, count in known) / sum(count for _, count in known) if known else None
     alignment, read, written = [], len(document.gaps[0].split()), len(document.gaps[0].split())

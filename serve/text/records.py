@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from container.errors import UserError
 from serve.engine.batching import Work
 from serve.engine.interface import Options, TextRules
+from serve.text.casing import Case
+from serve.text.markup.pieces import Piece
 from serve.text.masking import Mask
 from serve.text.parameters import Parameters, shown
+
+Part = Literal["whole", "first", "later"]
 
 
 @dataclass(frozen=True)
@@ -18,11 +22,13 @@ class Record:
     """One text of a request's body, with the parameters that hold for it.
 
     error: why a malformed record has no text, where it is to be answered in its place.
+    pieces: of the text, where the records around it say what is structure (a line of a Markdown text).
     """
 
     text: str
     parameters: Parameters
     error: UserError | None = None
+    pieces: tuple[Piece, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,9 @@ class Sentence:
     """One sentence of a record, normalised.
 
     mask: the sentence as the engine is to see it. options: how it is to be decoded, before any step asks for more.
-    rules: those of the direction that it is translated in.
+    rules: those of the direction that it is translated in. case: how it is written; its mask is in sentence case.
+    part: where a longer sentence was cut. kept: nothing in it is to be translated, so it stays as it is.
+    warning: what is doubtful about the text itself.
     """
 
     text: str
@@ -38,11 +46,30 @@ class Sentence:
     parameters: Parameters
     rules: TextRules
     options: Options
+    case: Case = "plain"
+    part: Part = "whole"
+    kept: bool = False
+    warning: str | None = None
 
     def make_work(self, mask: Mask | None = None, **options: Any) -> Work:
         """The sentence as work for the engine: by default with its own mask; `options` replace some of its own."""
-        text = (mask or self.mask).text
-        return Work(text, replace(self.options, **options) if options else self.options, self.rules.target_lang)
+        mask = mask or self.mask
+        if self.options.prefix and "prefix" not in options:
+            options["prefix"] = self.hide_prefix(mask)
+        return Work(mask.text, replace(self.options, **options) if options else self.options, self.rules.target_lang)
+
+    def hide_prefix(self, mask: Mask) -> str:
+        """The prefix that the translation must begin with, as the engine is to see it."""
+        return mask.hide_targets(self.options.prefix) if mask.spans else self.options.prefix
+
+
+@dataclass(frozen=True)
+class Document:
+    """A record cut into sentences: `join_text(gaps, …)` of their translations has its layout."""
+
+    record: Record
+    gaps: list[str]
+    sentences: list[Sentence]
 
 
 def find_rules(record: Record, rules: Sequence[TextRules]) -> TextRules:

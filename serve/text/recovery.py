@@ -14,6 +14,7 @@ from dataclasses import replace
 from serve.engine.alignment import Links
 from serve.engine.batching import Decoder
 from serve.engine.interface import Hypothesis, Translation
+from serve.text.finishing import drop_words, finish
 from serve.text.masking import Mask, unmask
 from serve.text.records import Sentence
 from serve.text.warnings import collect_warnings, list_spans
@@ -25,7 +26,7 @@ _END = re.compile(r"[.,;:!?…]+\Z")
 
 def force_spans(sentences: Sequence[Sentence], decoder: Decoder) -> list[Translation]:
     """Translate sentences whose hypotheses all lost a symbol, in order. Each translation has every span."""
-    drafts = _decode(sentences, [sentence.options.prefix for sentence in sentences], decoder)
+    drafts = _decode(sentences, [sentence.hide_prefix(sentence.mask) for sentence in sentences], decoder)
     for _ in range(ROUNDS):
         lost = [index for index, sentence in enumerate(sentences) if _find_missing(sentence.mask, drafts[index])]
         prefixes = [_make_prefix(sentences[index], drafts[index]) for index in lost]
@@ -47,12 +48,14 @@ def _decode(sentences: Sequence[Sentence], prefixes: Sequence[str], decoder: Dec
 
 
 def _finish(sentence: Sentence, draft: Hypothesis) -> Translation:
-    best = unmask(insert_symbols(sentence.mask, draft, sentence.options.prefix), sentence.mask)
+    mask = sentence.mask
+    whole = finish(draft, sentence, mask)
+    best = unmask(insert_symbols(mask, whole, sentence.hide_prefix(mask)), mask)
     forced = None
-    if _find_missing(sentence.mask, draft):
-        targets = [span.target for span in sentence.mask.spans]
+    if _find_missing(mask, whole):
+        targets = [span.target for span in mask.spans]
         forced = f"{list_spans(targets)} had to be put in by force: check the translation."
-    return Translation((best,), collect_warnings(sentence.text, best.text, forced))
+    return Translation((best,), collect_warnings(sentence.text, best.text, sentence.warning, forced))
 
 
 def _find_missing(mask: Mask, draft: Hypothesis) -> list[str]:
@@ -64,7 +67,7 @@ def _make_prefix(sentence: Sentence, draft: Hypothesis) -> str:
     """The draft up to the place of the first lost symbol, and that symbol."""
     symbol = _find_missing(sentence.mask, draft)[0]
     words = draft.text.split()
-    before = words[: _find_place(sentence.mask, symbol, words, draft.alignment, sentence.options.prefix)]
+    before = words[: _find_place(sentence.mask, symbol, words, draft.alignment, sentence.hide_prefix(sentence.mask))]
     if before:
         before[-1] = _END.sub("", before[-1])
     return " ".join([*before, symbol])
@@ -91,7 +94,7 @@ def insert_symbols(mask: Mask, draft: Hypothesis, prefix: str = "") -> Hypothesi
     for span in mask.spans:
         first, symbol, rest = draft.text.partition(span.symbol)
         if symbol:
-            draft = _replace_words(draft, f"{first}{symbol}{rest.replace(symbol, '')}".split(" "))
+            draft = drop_words(draft, f"{first}{symbol}{rest.replace(symbol, '')}".split(" "))
     for symbol in _find_missing(mask, draft):
         words = draft.text.split()
         place = _find_place(mask, symbol, words, draft.alignment, prefix)
@@ -104,13 +107,3 @@ def insert_symbols(mask: Mask, draft: Hypothesis, prefix: str = "") -> Hypothesi
         own = () if at is None else ((at, place),)
         draft = replace(draft, text=" ".join(inserted), alignment=(*links, *own))
     return draft
-
-
-def _replace_words(draft: Hypothesis, words: Sequence[str]) -> Hypothesis:
-    """The draft with other words in the place of its own, as many; empty ones go, and links to them."""
-    new, place = {}, 0
-    for index, word in enumerate(words):
-        if word:
-            new[index], place = place, place + 1
-    links = tuple((i, new[j]) for i, j in draft.alignment if j in new)
-    return replace(draft, text=" ".join(word for word in words if word), alignment=links)

@@ -1,41 +1,174 @@
-"""Where a text is cut into sentences, and how its layout comes back: line breaks, blank lines, indentation, bullets."""
+"""Where a text is cut: its structure (lines, Markdown, subtitles), its sentences, the clauses of a long sentence.
+
+Spans are found before sentences are cut, so that no mark inside one ends a sentence. What has nothing to translate
+(numbers, symbols, code) stays as it is.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
-from container.text import split_sentences
+from serve.engine.interface import TextRules
+from serve.engine.tokenization import UNLEARNT
+from serve.text.casing import detect_case, looks_usual, to_sentence_case
+from serve.text.markup.markdown import split_markdown
+from serve.text.markup.pieces import Piece
+from serve.text.markup.subtitles import is_subtitles, split_subtitles
+from serve.text.masking import HELD, Mask, Places, cut_sentences, mark_spans, mask_parts, strip_private
+from serve.text.parameters import Parameters
+from serve.text.records import Document, Record, Sentence
+from serve.text.spans import find_spans
 
-# A line: what stands before its first word (indentation, a bullet, a number), its text, what stands behind.
-_LINE = re.compile(r"(?P<before>[ \t\xa0\u3000]*(?:(?:[-*•>]|\#+|\d{1,3}[.)])[ \t]+)?)(?P<rest>.*)", re.DOTALL)
-_BLANK = " \t\r\xa0\u3000"
 _CLAUSE_END = (",", ";", ":", "—", "–", ")", "…")
+_JOINERS = "\u200c\u200d"
+_SEPARATORS = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
+# What shows that a text has structure: several lines, or a mark or white space at an edge, or cells.
+_STRUCTURED = re.compile(rf"[{_SEPARATORS}|]|\A[\s>#\-*+•‣◦–\d\[=_`~:]|\s\Z")
+# What makes one line depend on others.
+_OVER_LINES = re.compile(r"-->|```|~~~|\||\A---")
 
 
-def split_text(text: str, prefixes: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Gaps and sentences of `text`: there is one gap more than sentences, and `join_text` makes the text again.
+def segment(record: Record, rules: TextRules) -> Document:
+    """Cut a text into sentences, and where one is too long for the model, where its clauses end."""
+    text = strip_private(record.text)
+    tags: list[str] = []
+    if record.pieces is None:
+        text, tags = _hold_tags(text)
+    cutter = _Cutter(record.parameters, rules, iter(tags))
+    for piece in split_structure(text) if record.pieces is None else record.pieces:
+        if piece.translated:
+            cutter.add_text(piece.text)
+        else:
+            cutter.add_layout(piece.text)
+    return Document(record, cutter.gaps, cutter.sentences)
 
-    Between two sentences of a line the gap is one space, whatever stood there. `prefixes` are the
-    non-breaking prefixes of the text's language.
+
+def split_structure(text: str) -> list[Piece]:
+    """The pieces of a text. Every line separator is kept."""
+    if not text or _STRUCTURED.search(text) is None:
+        return [Piece(text, True)] if text else []
+    return split_subtitles(text) if is_subtitles(text) else split_markdown(text)
+
+
+def split_structure_of_lines(text: str, lines: Sequence[str]) -> list[tuple[Piece, ...] | None]:
+    """The pieces of each of the `lines` of a text, where lines depend on each other; else None for each.
+
+    lines: those of the text, split at line feeds, without a carriage return at their ends.
     """
-    gaps, sentences = [""], []
-    for number, line in enumerate(text.split("\n")):
-        gaps[-1] += "\n" if number else ""
-        parts = _LINE.fullmatch(line)
-        assert parts is not None  # it matches every line
-        body = parts["rest"].rstrip(_BLANK)
-        gaps[-1] += parts["before"]
-        for index, sentence in enumerate(split_sentences(body, prefixes)):
-            gaps[-1] += " " if index else ""
-            sentences.append(sentence)
-            gaps.append("")
-        gaps[-1] += parts["rest"][len(body) :]
-    return gaps, sentences
+    if _OVER_LINES.search(text) is None:
+        return [None] * len(lines)
+    found: list[list[Piece]] = [[]]
+    for piece in split_structure(strip_private(text)):
+        for index, part in enumerate(piece.text.split("\n")):
+            if index:
+                found.append([])
+            if part:
+                found[-1].append(replace(piece, text=part))
+    return [tuple(_without_return(pieces)) for pieces in found[: len(lines)]]
+
+
+def _without_return(pieces: list[Piece]) -> list[Piece]:
+    if pieces and pieces[-1].text.endswith("\r"):
+        pieces[-1] = replace(pieces[-1], text=pieces[-1].text[:-1])
+    return pieces
+
+
+def _hold_tags(text: str) -> tuple[str, list[str]]:
+    """The text with `HELD` in the place of each tag over several lines, and these tags."""
+    if not ("<" in text or "{%" in text) or len(text.splitlines()) < 2:
+        return text, []
+    parts, tags, position = [], [], 0
+    for span in find_spans(text):
+        if span.kind in ("tag", "placeholder") and len(span.text.splitlines()) > 1:
+            parts += [text[position : span.start], HELD]
+            tags.append(span.text)
+            position = span.stop
+    return "".join(parts) + text[position:], tags
+
+
+class _Cutter:
+    """The gaps and sentences of a document, piece after piece."""
+
+    def __init__(self, parameters: Parameters, rules: TextRules, held: Iterator[str]) -> None:
+        self.gaps = [""]
+        self.sentences: list[Sentence] = []
+        self._parameters, self._rules, self._held = parameters, rules, held
+        self._options = parameters.options(rules.decoding)
+        self._warning: str | None = None
+
+    def add_layout(self, text: str) -> None:
+        self.gaps[-1] += self._fill_held(text)
+
+    def add_text(self, raw: str) -> None:
+        """Add the sentences of a text without line breaks, or of what is said over several lines of subtitles."""
+        if raw.isascii() and not raw.strip():
+            return self.add_layout(raw)
+        keeps_raw = HELD not in raw
+        marked = mark_spans(raw, self._parameters.glossary or {}, self._rules, self._held)
+        if not marked.text.strip(_JOINERS):
+            return None
+        letters = marked.letters
+        self._warning = UNLEARNT if marked.unlearnt > letters else None
+        places = Places(marked)
+        if not letters and self._may_stay(marked.spans) and keeps_raw and not marked.unlearnt:
+            self._keep(raw.strip())
+            return None
+        for index, sentence in enumerate(cut_sentences(marked, self._rules.prefixes)):
+            if index:
+                self.gaps[-1] += " "
+            self._add_sentence(sentence, places, bool(marked.spans or marked.tags))
+        return None
+
+    def _may_stay(self, spans: Sequence[object]) -> bool:
+        return not self._options.prefix and not (spans and self._parameters.glossary)
+
+    def _add_sentence(self, sentence: str, places: Places, has_marks: bool) -> None:
+        rules = self._rules
+        if has_marks and not any(map(str.isalpha, sentence)) and self._may_stay(sentence):
+            return self._keep(places.fill(sentence))
+        case = "plain" if looks_usual(sentence) else detect_case(sentence, (), rules.is_name)
+        text = to_sentence_case(sentence, case, (), rules.is_name)
+        if case != "plain" and rules.is_known and not all(map(rules.is_known, {*text} - {*sentence})):
+            case, text = "plain", sentence  # the model has not learnt its letters in the other case
+        parts = [text]
+        if not rules.surely_fits(text):
+            parts = cut_sentence(text, rules.count_tokens, rules.usual_tokens)
+        masks = mask_parts(parts, rules.placeholders, places) if has_marks else [(Mask(part), " ") for part in parts]
+        for index, (mask, between) in enumerate(masks):
+            original = mask.original if has_marks else mask.text if len(masks) > 1 else sentence
+            if len(mask.text) > rules.max_characters:  # a single word without end
+                mask = replace(mask, text=mask.text[: rules.max_characters])
+            self.sentences.append(
+                Sentence(
+                    original,
+                    mask,
+                    self._parameters,
+                    rules,
+                    self._options,
+                    case,
+                    "whole" if len(masks) == 1 else "later" if index else "first",
+                    warning=self._warning,
+                )
+            )
+            self.gaps.append(between if index < len(masks) - 1 else "")
+            if self._options.prefix:  # it opens the first sentence only
+                self._options = replace(self._options, prefix="")
+        return None
+
+    def _keep(self, text: str) -> None:
+        """Add what is not to be translated."""
+        sentence = Sentence(text, Mask(text), self._parameters, self._rules, self._options, kept=True)
+        self.sentences.append(replace(sentence, warning=self._warning))
+        self.gaps.append("")
+
+    def _fill_held(self, text: str) -> str:
+        return re.sub(HELD, lambda _: next(self._held), text) if HELD in text else text
 
 
 def join_text(gaps: Sequence[str], sentences: Sequence[str]) -> str:
-    """The text of `sentences` with the `gaps` of `split_text` around them."""
+    """The text of `sentences` with the `gaps` of a document around them."""
     first, *others = gaps
     return first + "".join(sentence + gap for sentence, gap in zip(sentences, others, strict=True))
 

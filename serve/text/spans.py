@@ -21,6 +21,8 @@ import regex
 
 from container.text import normalise
 
+MARK = "\uf001"  # stands for a span in a text; private, so that `normalise` takes it out of what people write
+NUMBER = "\uf002"  # the same for a number, which may open a sentence like a word
 Kind = Literal[
     "glossary", "tag", "code", "url", "email", "path", "placeholder", "entity", "handle", "hashtag", "number", "symbol"
 ]

@@ -18,8 +18,6 @@ SHOWN_WARNINGS = 3
 REPEATS = "The translation repeats itself: do not trust it."
 NOTHING_LEFT = "Nothing of the text was left after clean-up."
 
-TOKENS_PER_TOKEN, SPARE_TOKENS = 2, 16  # no translation needs more
-
 _LOOKED_AT = 2000  # characters, the last of a translation: once a model repeats itself, it goes on to the end
 # Four times the same, of up to 40 characters. The last one may be cut where the output ended.
 _LOOP = regex.compile(r"(.{3,40}?)\1{3,}+", regex.DOTALL)
@@ -30,15 +28,6 @@ _REPEATED = 7  # trigrams that are there again in the shortest loop, abcabcabcab
 _SHORTEST, _LONGEST = 0.55, 1.8  # widths of a translation for one of its source
 _SLACK = 8  # widths more or fewer, which short texts need
 _WIDE = {"W": 2.5, "F": 1.0}  # a Han or kana character says what two or three letters say; a full-width A does not
-
-
-def longest_translation(source_tokens: int) -> int:
-    """The tokens that a translation of so many source tokens may have.
-
-    >>> longest_translation(10)
-    36
-    """
-    return TOKENS_PER_TOKEN * source_tokens + SPARE_TOKENS
 
 
 def repeats_itself(translation: str, source: str) -> bool:

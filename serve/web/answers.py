@@ -234,7 +234,7 @@ def join_lines(body: Body, lines: list[str]) -> str:
 
 
 def _one_line(translation: Translation) -> str:
-    return re.sub(r"[\r\n]+", " ", translation.hypotheses[0].text)
+    return re.sub(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+", " ", translation.hypotheses[0].text)
 
 
 def write_stream(translations: Iterable[Translation]) -> Iterator[str]:

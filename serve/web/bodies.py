@@ -20,10 +20,15 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from container.errors import UserError
 from serve.text.parameters import Parameters, check_names, kind_of_json, read_parameters
 from serve.text.records import Record
+from serve.text.segmentation import split_structure_of_lines
 
 UNPACKED = 2**30  # bytes; the limit of an unpacked body where there is no other
 
 Shape = Literal["instances", "inputs"]
+SHAPES = ("instances", "inputs")
+# Clients of Hugging Face send `options` and those of TensorFlow Serving `signature_name`: both are read and not used.
+UNUSED = ("options", "signature_name")
+KNOWN = dict.fromkeys((*SHAPES, "parameters", *UNUSED))
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ def read_json(text: str, record_errors: bool) -> Body:
     document = _parse(text, "The body")
     if not isinstance(document, dict):
         return Body(_records(document, "body", Parameters(), record_errors))
-    check_names(document, {"instances": 0, "inputs": 0, "parameters": 0}, "body")
+    document = {name: value for name, value in document.items() if value is not None or name in SHAPES}
+    check_names(document, KNOWN, "body")
     shapes: list[Shape] = [shape for shape in ("instances", "inputs") if shape in document]
     if len(shapes) != 1:
         raise UserError('The body needs one of `instances` and `inputs`: send {"instances": ["Hello."]}.')
@@ -102,9 +108,13 @@ def read_json_lines(text: str, record_errors: bool) -> Body:
 
 
 def read_text(text: str, record_errors: bool) -> Body:
-    """A text a line."""
-    records = tuple(Record(line, Parameters()) for line in split_lines(text))
-    return Body(records, ends_line=text.endswith("\n"))
+    """A text a line; lines may be those of Markdown or subtitles, whose structure is not translated."""
+    lines = split_lines(text)
+    records = (
+        Record(line, Parameters(), pieces=pieces)
+        for line, pieces in zip(lines, split_structure_of_lines(text, lines), strict=True)
+    )
+    return Body(tuple(records), ends_line=text.endswith("\n"))
 
 
 def read_csv(text: str, record_errors: bool) -> Body:

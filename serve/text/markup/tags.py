@@ -15,8 +15,36 @@ from serve.engine.alignment import Links
 
 MARK = "\uf000"  # a private character that `normalise` takes out of every text, so that no input can forge it
 
+MARKDOWN = "Markdown "  # begins the name of each pair of its marks
+
 _NAME = re.compile(r"</?\s*([\w:-]+)")
+_BRACKETS = {")": "(", "]": "[", "}": "{", "»": "«", "”": "“"}
 _END = re.compile(r"[.,;:!?…)\]»”\"']+\Z")
+
+
+@dataclass(frozen=True)
+class Markup:
+    """What is taken out of a text and put back: a tag, a mark of Markdown, a bracket, a symbol.
+
+    name: what opens and what closes the same have in common; empty where it belongs to no pair.
+    """
+
+    text: str
+    name: str = ""
+    closes: bool = False
+
+
+def read_markup(text: str) -> Markup:
+    """A tag or a bracket with its role.
+
+    >>> read_markup("</b>"), read_markup("(")
+    (Markup(text='</b>', name='b', closes=True), Markup(text='(', name='(', closes=False))
+    """
+    if name := _NAME.match(text):
+        return Markup(text, name[1], text.startswith("</"))
+    if text in _BRACKETS:
+        return Markup(text, _BRACKETS[text], True)
+    return Markup(text, text if text in _BRACKETS.values() else "")
 
 
 @dataclass(frozen=True)
@@ -30,10 +58,8 @@ class Tag:
     word: int
     side: Literal["before", "after", "alone"]
     inside: bool = False
-
-    @property
-    def closes(self) -> bool:
-        return self.text.startswith("</")
+    name: str = ""
+    closes: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,12 +70,17 @@ class TaggedText:
     places: tuple[int, ...]
 
 
-def remove_tags(marked: str, tags: Sequence[str]) -> tuple[str, tuple[Tag, ...]]:
+def remove_tags(marked: str, tags: Sequence[Markup]) -> tuple[str, tuple[Tag, ...]]:
     """The text without its marks, and for each mark the tag of `tags` that it stands for, with its place."""
     if not tags:
         return marked, ()
     words: list[str] = []
     found: list[Tag] = []
+
+    def add(side: Literal["before", "after", "alone"], inside: bool = False) -> None:
+        tag = tags[len(found)]
+        found.append(Tag(tag.text, len(words), side, inside, tag.name, tag.closes))
+
     for word in marked.split():
         bare = word.replace(MARK, "")
         read = 0
@@ -57,11 +88,11 @@ def remove_tags(marked: str, tags: Sequence[str]) -> tuple[str, tuple[Tag, ...]]
             if character != MARK:
                 read += 1
             elif not bare:
-                found.append(Tag(tags[len(found)], len(words), "alone"))
+                add("alone")
             elif not read:
-                found.append(Tag(tags[len(found)], len(words), "before"))
+                add("before")
             else:
-                found.append(Tag(tags[len(found)], len(words), "after", not _END.search(bare[:read])))
+                add("after", not _END.search(bare[:read]))
         if bare:
             words.append(bare)
     return " ".join(words), tuple(found)
@@ -93,6 +124,10 @@ def move_tags(tags: Sequence[Tag], words: Sequence[str], alignment: Links) -> li
         opener, closer = ends.get(index, (index, index))
         last = tags[closer].word - (tags[closer].side != "after")
         enclosed = targets_of(tags[opener].word, last) if opener != closer else []
+        if (
+            opener != closer and not enclosed and words and tag.name.startswith(MARKDOWN)
+        ):  # around nothing it is no markup
+            enclosed = [min(first_after(tags[opener].word), len(words) - 1)]
         if tag.closes or tag.side == "after":
             at = enclosed[-1] if enclosed else last_before(tag.word - (tag.side != "after"))
             placed.append(replace(tag, word=at if tag.side == "after" else at + 1))
@@ -105,10 +140,11 @@ def _pair_tags(tags: Sequence[Tag]) -> dict[int, tuple[int, int]]:
     """For each tag of a pair, the indices of the opening and the closing one."""
     open_, pairs = [], {}
     for index, tag in enumerate(tags):
-        name = _NAME.match(tag.text)
+        if not tag.name:
+            continue
         if not tag.closes:
-            open_.append((name and name[1], index))
-        elif opened := next((each for each in reversed(open_) if each[0] == (name and name[1])), None):
+            open_.append((tag.name, index))
+        elif opened := next((each for each in reversed(open_) if each[0] == tag.name), None):
             open_.remove(opened)
             pairs[opened[1]] = pairs[index] = (opened[1], index)
     return pairs

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.text.casing import Case, detect_case, learn_names, restore_case, to_sentence_case
+from serve.engine.names import learn_names
+from serve.text.casing import Case, detect_case, restore_case, to_sentence_case
 from serve.text.spans import find_spans
 
 

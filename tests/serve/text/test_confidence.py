@@ -82,6 +82,6 @@ def test_a_model_without_calibration_says_so(server: Server, base: Path) -> None
 
 
 def test_a_text_unlike_the_corpus_is_told(ask: Ask) -> None:
-    assert UNLIKE in str(ask("Zvmpf qwrtz jkxl vbnm pqrst").warning)
+    assert UNLIKE in str(ask("wgrhb tnhls dkcmt ywbnl bgdst").warning)
     assert UNLIKE not in str(ask("I see the big red house now").warning)
-    assert UNLIKE not in str(ask("Zvmpf qwrtz").warning)  # too short to tell
+    assert UNLIKE not in str(ask("wgrhb tnhls").warning)  # too short to tell

@@ -119,8 +119,8 @@ def test_an_ascii_character_is_one_token_at_most(text: str) -> None:
 
 
 def test_a_long_sentence_is_translated_in_parts(ask: Ask, engine: Upper) -> None:
-    assert best(ask("a b c d, e f g h i j")) == "A B C D, E F G H I J"
-    assert sorted(engine.seen) == ["a b c d,", "e f g h i j"]
+    assert best(ask("A b c d, e f g h i j")) == "A B C D, E F G H I J"
+    assert sorted(engine.seen) == ["A b c d,", "e f g h i j"]
 
 
 def test_spans_and_terms_pass_through(ask: Ask, engine: Upper) -> None:
@@ -128,20 +128,34 @@ def test_spans_and_terms_pass_through(ask: Ask, engine: Upper) -> None:
     translation = ask(text, glossary={"dog": "can Grande"})
     assert best(translation) == "SEE THE can Grande AT http://a.example/b WITH 25 <b>CATS</b>"
     assert translation.warning is None
-    assert not any("25" in seen or "dog" in seen for seen in engine.seen)
+    assert not any("http" in seen or "dog" in seen or "<b>" in seen for seen in engine.seen)
 
 
 def test_the_hypothesis_that_keeps_the_symbols_is_taken(ask: Ask, engine: Upper) -> None:
     engine.lose = lambda rank: "" if rank else PLACEHOLDERS[0]
-    translation = ask("I am 25")
-    assert (best(translation), translation.warning) == ("I AM 25", None)
+    translation = ask("I am a@b.org")
+    assert (best(translation), translation.warning) == ("I AM a@b.org", None)
     assert len(translation.hypotheses) == 1
-    assert "I am 25" not in engine.seen
+    assert "I am a@b.org" not in engine.seen
 
 
 def test_a_hypothesis_without_symbols_that_has_everything_is_taken(ask: Ask, engine: Upper) -> None:
     engine.lose = lambda rank: "".join(PLACEHOLDERS)
-    assert (best(ask("I am 25")), ask("I am 25").warning) == ("I AM 25", None)
+    translation = ask("I see {X}")
+    assert (best(translation), translation.warning) == ("I SEE {X}", None)
+    assert "I see {X}" in engine.seen
+
+
+def test_a_plain_number_is_shown_at_first(ask: Ask, engine: Upper) -> None:
+    assert (best(ask("I am 25 at 10:30")), ask("I am 25").warning) == ("I AM 25 AT 10:30", None)
+    assert engine.seen == [f"I am 25 at {PLACEHOLDERS[1]}"] * len(engine.seen[:-1]) + ["I am 25"]
+
+
+def test_a_number_that_is_not_kept_becomes_a_symbol_then(ask: Ask, engine: Upper) -> None:
+    engine.lose = lambda rank: "5"
+    translation = ask("I am 25")
+    assert (best(translation), translation.warning) == ("I AM 25", None)
+    assert engine.seen[-1] == f"I am {PLACEHOLDERS[0]}"
 
 
 def test_a_lost_term_is_forced_at_its_place(ask: Ask, engine: Upper) -> None:
@@ -166,13 +180,13 @@ def test_a_prefix_opens_the_first_sentence_only(ask: Ask) -> None:
 
 
 def test_alternatives_keep_what_stands_before_them_and_all_around(ask: Ask) -> None:
-    translation = ask("- a b.\n\nC 25 dog e. F", glossary={"dog": "can grande"}, alternatives_at=7, num_alternatives=2)
+    translation = ask("- A b.\n\nC 25 dog e. F", glossary={"dog": "can grande"}, alternatives_at=7, num_alternatives=2)
     assert best(translation) == "- A B.\n\nC 25 can grande E. F"
     assert [(each.word, each.text) for each in translation.alternatives] == [
         ("W0", "- A B.\n\nC 25 can grande W0 F"),
         ("W1", "- A B.\n\nC 25 can grande W1 F"),
     ]
-    inside = ask("- a b.\n\nC 25 dog e. F", glossary={"dog": "can grande"}, alternatives_at=6)
+    inside = ask("- A b.\n\nC 25 dog e. F", glossary={"dog": "can grande"}, alternatives_at=6)
     assert inside.alternatives == ()  # none that keeps the term
 
 
@@ -183,13 +197,13 @@ def test_alternatives_behind_a_prefix(ask: Ask) -> None:
 
 
 def test_alignment_counts_words_of_the_whole_text(ask: Ask) -> None:
-    translation = ask("- a b.\n\nC 25 dog", glossary={"dog": "can grande"})
+    translation = ask("- A b.\n\nC 25 dog", glossary={"dog": "can grande"})
     assert best(translation) == "- A B.\n\nC 25 can grande"
     assert translation.hypotheses[0].alignment == ((1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (5, 6))
 
 
 def test_scores_of_sentences_are_weighted_by_their_tokens(ask: Ask) -> None:
-    translation = ask("a b c. D", num_hypotheses=2)
+    translation = ask("A b c. D", num_hypotheses=2)
     assert [each.text for each in translation.hypotheses] == ["A B C. D", "A B C. D"]
     assert [each.score for each in translation.hypotheses] == [-1.0, -2.0]
     assert translation.hypotheses[0].tokens == 4

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.text.segmentation import cut_sentence, join_text, split_text
+from serve.engine.interface import TextRules
+from serve.text.parameters import Parameters
+from serve.text.records import Record
+from serve.text.segmentation import cut_sentence, join_text, segment
+
+
+def split_text(text: str, prefixes: tuple[str, ...] = ()) -> tuple[list[str], list[str]]:
+    document = segment(Record(text, Parameters()), TextRules(prefixes))
+    return document.gaps, [sentence.text for sentence in document.sentences]
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,8 @@ from serve.text.warnings import (
     join_warnings,
     keeps_digits,
     length_is_doubtful,
-    longest_translation,
     repeats_itself,
 )
-
-
-def test_a_translation_has_two_tokens_for_one_and_sixteen_more() -> None:
-    assert [longest_translation(count) for count in (0, 1, 100)] == [16, 18, 216]
 
 
 @pytest.mark.parametrize(

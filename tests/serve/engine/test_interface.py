@@ -1,0 +1,9 @@
+"""What every engine promises."""
+
+from __future__ import annotations
+
+from serve.engine.interface import longest_translation
+
+
+def test_a_translation_has_two_tokens_for_one_and_sixteen_more() -> None:
+    assert [longest_translation(count) for count in (0, 1, 100)] == [16, 18, 216]
