@@ -48,13 +48,14 @@ class CTranslate2Predictor(Predictor):
         tokens = [list(source.tokens) for source in sources]
         prefix = self._tokenization.encode_target(options.prefix)
         bounds = [longest_translation(len(each)) + len(prefix) for each in tokens]
+        options = replace(options, max_length=min(options.max_length, max(bounds))) if bounds else options
         results = self._translator.translate_batch(
             tokens,
             target_prefix=[prefix] * len(sources) if prefix else None,
             beam_size=options.beam_size,
             num_hypotheses=options.num_hypotheses,
             length_penalty=options.length_penalty,
-            max_decoding_length=min(options.max_length, max(bounds)),
+            max_decoding_length=options.max_length,
             max_input_length=0,  # `prepare` has cut the source, and tells so
             # With a beam, CTranslate2 4.8 gives some sentences of a batch another one's attention: one at a time then.
             max_batch_size=1 if options.return_alignment else 0,

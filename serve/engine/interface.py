@@ -140,15 +140,19 @@ class TextRules:
 
 
 TOKENS_PER_TOKEN, SPARE_TOKENS = 2, 16  # no translation needs more
+LENGTH_STEP = 64  # tokens
 
 
 def longest_translation(source_tokens: int) -> int:
-    """The tokens that a translation of so many source tokens may have.
+    """The tokens at which decoding stops, for the longest source of a batch.
 
-    >>> longest_translation(10)
-    36
+    In steps, so that the sentences that share a batch change nothing: nearly all batches have the same bound.
+
+    >>> longest_translation(10), longest_translation(30)
+    (64, 128)
     """
-    return TOKENS_PER_TOKEN * source_tokens + SPARE_TOKENS
+    needed = TOKENS_PER_TOKEN * source_tokens + SPARE_TOKENS
+    return -(-needed // LENGTH_STEP) * LENGTH_STEP
 
 
 class Predictor(Protocol):

@@ -16,6 +16,8 @@ from serve.text.spans import Span
 SHOWN_SPANS = 3
 SHOWN_WARNINGS = 3
 REPEATS = "The translation repeats itself: do not trust it."
+LENGTH = "The translation is much too short or too long for its text: do not trust it."
+UNSURE = "The model is very unsure of the translation, which may be invented: do not trust it."
 NOTHING_LEFT = "Nothing of the text was left after clean-up."
 
 _LOOKED_AT = 2000  # characters, the last of a translation: once a model repeats itself, it goes on to the end
@@ -27,6 +29,7 @@ _REPEATED = 7  # trigrams that are there again in the shortest loop, abcabcabcab
 # which are freer, at most 0.9 % each. Widths make scripts alike.
 _SHORTEST, _LONGEST = 0.55, 1.8  # widths of a translation for one of its source
 _SLACK = 8  # widths more or fewer, which short texts need
+FIRST_WIDE = "\u1100"  # no character before it is wide
 _WIDE = {"W": 2.5, "F": 1.0}  # a Han or kana character says what two or three letters say; a full-width A does not
 
 
@@ -79,7 +82,7 @@ def length_is_doubtful(source: str, translation: str, ratio: float = 1.0) -> boo
 
 def _width(text: str) -> float:
     """The length of a text in letters of an alphabet; marks and white space do not count."""
-    if text.isascii():
+    if text.isascii() or max(text) < FIRST_WIDE:
         return sum(map(str.isalnum, text))
     return sum(_WIDE.get(unicodedata.east_asian_width(each), 1.0) for each in text if each.isalnum())
 
@@ -115,9 +118,10 @@ def _digit_runs(text: str) -> Counter[str]:
 
 
 def collect_warnings(source: str, translation: str, *found: str | None) -> str | None:
-    """All warnings about the translation of a sentence: those `found` before, and whether it repeats itself."""
+    """All warnings about the translation of a sentence: those `found` before, and what its text shows."""
     repeats = REPEATS if repeats_itself(translation, source) else None
-    return " ".join(filter(None, (*found, repeats))) or None
+    length = None if repeats or not length_is_doubtful(source, translation) else LENGTH
+    return " ".join(filter(None, (*found, repeats, length))) or None
 
 
 def join_warnings(warnings: Sequence[str | None]) -> str | None:

@@ -5,5 +5,5 @@ from __future__ import annotations
 from serve.engine.interface import longest_translation
 
 
-def test_a_translation_has_two_tokens_for_one_and_sixteen_more() -> None:
-    assert [longest_translation(count) for count in (0, 1, 100)] == [16, 18, 216]
+def test_a_translation_has_two_tokens_for_one_and_sixteen_more_in_steps() -> None:
+    assert [longest_translation(count) for count in (1, 24, 25, 100)] == [64, 64, 128, 256]
