@@ -131,7 +131,7 @@ def unmask_translation(sentence: Sentence, mask: Mask, translation: Translation)
 
 
 def add_confidence(sentence: Sentence, translation: Translation) -> Translation:
-    """The translation with a warning where it is invented, and a confidence in each hypothesis where it is asked for."""
+    """The translation with a warning where it is invented, and a confidence in each hypothesis where asked for."""
     calibration = sentence.rules.calibration
     if calibration is None or sentence.kept or not translation.hypotheses[0].score:
         return translation

@@ -83,13 +83,12 @@ def read_json(text: str, record_errors: bool) -> Body:
     document = _parse(text, "The body")
     if not isinstance(document, dict):
         return Body(_records(document, "body", Parameters(), record_errors))
-    document = {name: value for name, value in document.items() if value is not None or name in SHAPES}
     check_names(document, KNOWN, "body")
     shapes: list[Shape] = [shape for shape in ("instances", "inputs") if shape in document]
     if len(shapes) != 1:
         raise UserError('The body needs one of `instances` and `inputs`: send {"instances": ["Hello."]}.')
     shape = shapes[0]
-    shared = read_parameters(document.get("parameters", {}), "parameters")
+    shared = read_parameters({} if document.get("parameters") is None else document["parameters"], "parameters")
     if shape == "instances" and not isinstance(document[shape], list):
         raise UserError(f"`instances` is {kind_of_json(document[shape])}: give a list of texts.")
     return Body(_records(document[shape], shape, shared, record_errors), shape)

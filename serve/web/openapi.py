@@ -10,6 +10,7 @@ from pydantic.json_schema import JsonSchemaMode
 from serve.models import ModelInfo, ModelList, ModelToLoad
 from serve.text.parameters import Parameters
 from serve.web.answers import Answer, ErrorBody
+from serve.web.bodies import UNUSED
 from serve.web.formats import FORMATS, JSON
 from serve.web.transform import ExecutionParameters
 
@@ -102,9 +103,11 @@ def _schemas() -> Schema:
     instance = _object({"text": {"type": "string"}, **schemas["Parameters"]["properties"]}, "text")
     instances = {"type": "array", "items": _ref("Instance")}
     texts = {"oneOf": [{"type": "string"}, instances]}
+    unused = {name: {"description": "read and not used"} for name in UNUSED}
+    beside = {"parameters": {"oneOf": [_ref("Parameters"), {"type": "null"}]}, **unused}
     bodies = [
-        _object({"instances": instances, "parameters": _ref("Parameters")}, "instances"),
-        _object({"inputs": texts, "parameters": _ref("Parameters")}, "inputs"),
+        _object({"instances": instances, **beside}, "instances"),
+        _object({"inputs": texts, **beside}, "inputs"),
         texts,
     ]
     return {

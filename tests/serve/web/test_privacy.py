@@ -18,7 +18,7 @@ from serve.settings import Settings
 from serve.web.logs import JsonLines, log
 from serve.web.routes import create_app
 
-SECRET = "the secret zebra"
+SECRET = "the secret walrus"
 
 
 @pytest.fixture
@@ -53,15 +53,15 @@ def test_a_500_logs_where_it_happened_and_not_what_was_sent(
 ) -> None:
     answer = client.post("/invocations", json=[SECRET], headers={"X-Request-Id": "r1"})
     assert answer.status_code == 500
-    assert "zebra" not in answer.text
+    assert "walrus" not in answer.text
     failure, request = (json.loads(line) for line in logged.stream.getvalue().splitlines())
     assert failure["request_id"] == request["request_id"] == "r1"
     assert "KeyError" in failure["traceback"] and "ValueError" in failure["traceback"]
     assert "batching.py" in failure["traceback"]
-    assert "zebra" not in logged.stream.getvalue()
+    assert "walrus" not in logged.stream.getvalue()
 
 
 def test_the_message_is_logged_on_request(client: FlaskClient, logged: logging.StreamHandler[io.StringIO]) -> None:
     logged.setFormatter(JsonLines(log_text=True))
     client.post("/invocations", json=[SECRET])
-    assert "zebra" in logged.stream.getvalue()
+    assert "walrus" in logged.stream.getvalue()
