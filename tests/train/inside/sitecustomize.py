@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 
 def freeze_in_write(number: int) -> None:
@@ -27,8 +28,20 @@ def freeze_in_write(number: int) -> None:
 
 
 def freeze_after_line(number: int, wanted: str) -> None:
-    """Stop this process right after it has logged its `number`-th line with `wanted` in it; SIGCONT lets it go on."""
-    handle, logged = logging.Logger.handle, 0
+    """Stop this process right after it has logged its `number`-th line with `wanted` in it, for a test to send SIGTERM.
+
+    After SIGCONT it waits until its handler of SIGTERM has run: a thread other than the main one may take the signal,
+    and the main thread could make another update before it hears of it.
+    """
+    handle, install, logged = logging.Logger.handle, signal.signal, 0
+    told, tell = os.pipe()
+
+    def install_and_tell(which: int, handler: Any) -> Any:
+        def handle_and_tell(*arguments: Any) -> None:
+            handler(*arguments)
+            os.write(tell, b"!")
+
+        return install(which, handle_and_tell if which == signal.SIGTERM and callable(handler) else handler)
 
     def handle_and_freeze(logger: logging.Logger, record: logging.LogRecord) -> None:
         nonlocal logged
@@ -37,7 +50,9 @@ def freeze_after_line(number: int, wanted: str) -> None:
         if logged == number:
             logged += 1
             os.kill(os.getpid(), signal.SIGSTOP)
+            os.read(told, 1)
 
+    signal.signal = install_and_tell
     logging.Logger.handle = handle_and_freeze  # type: ignore[method-assign]
 
 
