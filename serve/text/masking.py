@@ -303,18 +303,23 @@ class Places:
     """Gives out the spans and tags of a marked text, in order, sentence by sentence."""
 
     def __init__(self, marked: Marked) -> None:
-        self._spans, self._tags = iter(marked.spans), iter(marked.tags)
+        self._spans, self._tags = list(marked.spans), list(marked.tags)
+        self._span = self._tag = 0
 
     def take(self, text: str) -> tuple[list[Span], list[Markup]]:
-        """Those whose marks stand in `text`."""
-        spans = [next(self._spans) for _ in _SPAN_MARKS.findall(text)]
-        return spans, [next(self._tags) for _ in range(text.count(tags.MARK))]
+        """Those whose marks stand in `text`, which is the next part of the marked text."""
+        span, tag = self._span, self._tag
+        self._span += len(_SPAN_MARKS.findall(text))
+        self._tag += text.count(tags.MARK)
+        return self._spans[span : self._span], self._tags[tag : self._tag]
 
-    def fill(self, text: str) -> str:
-        """The text with what it must have in the place of each mark."""
-        spans, taken_out = self.take(text)
-        targets, left_tags = (span.target for span in spans), (tag.text for tag in taken_out)
-        return _MARKS.sub(lambda found: next(left_tags if found[0] == tags.MARK else targets), text)
+    def read(self, text: str) -> str:
+        """The next part of the marked text as it was before it was marked."""
+        span, tag = self._span, self._tag
+        found = self.take(text)
+        self._span, self._tag = span, tag
+        spans, taken_out = iter(found[0]), iter(found[1])
+        return _MARKS.sub(lambda found: next(taken_out).text if found[0] == tags.MARK else next(spans).source, text)
 
 
 def mask_spans(

@@ -127,8 +127,11 @@ class _Cutter:
     def _add_sentence(self, sentence: str, places: Places, has_marks: bool) -> None:
         rules = self._rules
         if has_marks and not any(map(str.isalpha, sentence)) and self._may_stay(sentence):
-            return self._keep(places.fill(sentence))
+            self._keep(places.read(sentence))
+            places.take(sentence)
+            return None
         case = "plain" if looks_usual(sentence) else detect_case(sentence, (), rules.is_name)
+        whole = places.read(sentence) if has_marks else sentence
         text = to_sentence_case(sentence, case, (), rules.is_name)
         if case != "plain" and rules.is_known and not all(map(rules.is_known, {*text} - {*sentence})):
             case, text = "plain", sentence  # the model has not learnt its letters in the other case
@@ -137,7 +140,7 @@ class _Cutter:
             parts = cut_sentence(text, rules.count_tokens, rules.usual_tokens)
         masks = mask_parts(parts, rules.placeholders, places) if has_marks else [(Mask(part), " ") for part in parts]
         for index, (mask, between) in enumerate(masks):
-            original = mask.original if has_marks else mask.text if len(masks) > 1 else sentence
+            original = whole if len(masks) == 1 else mask.original
             if len(mask.text) > rules.max_characters:  # a single word without end
                 mask = replace(mask, text=mask.text[: rules.max_characters])
             self.sentences.append(
