@@ -34,6 +34,7 @@ class Job:
 
     base: Path
     python: str = sys.executable  # which `start` and `run` use
+    program: Path = REPOSITORY  # the folder with the `train` that they run
 
     @property
     def paths(self) -> Paths:
@@ -53,7 +54,7 @@ class Job:
         return folder
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "SAGEMAKER_BASE_DIR": str(self.base), "PYTHONPATH": str(REPOSITORY)}
+        return {**os.environ, "SAGEMAKER_BASE_DIR": str(self.base), "PYTHONPATH": str(self.program)}
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

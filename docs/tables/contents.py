@@ -74,7 +74,9 @@ def _values(kind: Schema) -> str:
 
 
 def _range(kind: Schema) -> str:
-    return f", {kind['minimum']} to {kind['maximum']}" if "minimum" in kind else ""
+    if "minimum" not in kind:
+        return ""
+    return f", {kind['minimum']} to {kind['maximum']}" if "maximum" in kind else f", at least {kind['minimum']}"
 
 
 def answers() -> str:

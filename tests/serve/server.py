@@ -110,16 +110,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_server(base: Path, log: Path, **environment: str) -> Server:
-    """Start `serve` on the model below `base`; returns at once."""
+def start_server(base: Path, log: Path, program: Path = ROOT, **environment: str) -> Server:
+    """Start the `serve` of `program`, a folder like this repository, on the model below `base`; returns at once."""
     port = free_port()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     settings = {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_BIND_TO_PORT": str(port), "PATH": path}
     began = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [ROOT / "container" / "bin" / "serve"],
+            [program / "container" / "bin" / "serve"],
             env={**os.environ, **settings, **environment},
+            cwd=program,  # `python -m` imports from there first
             stdout=output,
             stderr=subprocess.STDOUT,
         )
