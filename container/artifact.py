@@ -34,6 +34,8 @@ WEIGHTS = "weights.safetensors"
 SAVED_MODEL = "saved_model/1"
 MAX_BEAM_SIZE = 32  # that training and requests may ask for
 READABLE = 20  # characters of a text that says anything about its language
+TOKENS_PER_TOKEN, SPARE_TOKENS = 2, 16  # no translation needs more
+LENGTH_STEP = 64  # tokens
 STAGING = ".staging"  # on the same file system as the destination, so that a rename is atomic
 
 
@@ -50,6 +52,18 @@ class Decoding(Frozen):
     length_penalty: float = 1.0
     max_source_length: int = Field(256, description="source tokens the model was made for; longer input is cut")
     max_target_length: int = Field(256, description="target tokens after which decoding stops")
+
+
+def longest_translation(source_tokens: int) -> int:
+    """The tokens at which decoding stops, for the longest source of a batch.
+
+    In steps, so that the sentences that share a batch change nothing: nearly all batches have the same bound.
+
+    >>> longest_translation(10), longest_translation(30)
+    (64, 128)
+    """
+    needed = TOKENS_PER_TOKEN * source_tokens + SPARE_TOKENS
+    return -(-needed // LENGTH_STEP) * LENGTH_STEP
 
 
 class CleanUp(Frozen):

@@ -8,8 +8,8 @@ from functools import partial
 
 import ctranslate2
 
-from container.artifact import Artifact
-from serve.engine.interface import Hypothesis, Options, Predictor, Source, Translation, longest_translation
+from container.artifact import Artifact, longest_translation
+from serve.engine.interface import Hypothesis, Options, Predictor, Source, Translation
 from serve.engine.processor import in_background
 from serve.engine.tokenization import Tokenization
 

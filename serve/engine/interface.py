@@ -139,22 +139,6 @@ class TextRules:
         return self.max_tokens * LONGEST_PIECE + 1
 
 
-TOKENS_PER_TOKEN, SPARE_TOKENS = 2, 16  # no translation needs more
-LENGTH_STEP = 64  # tokens
-
-
-def longest_translation(source_tokens: int) -> int:
-    """The tokens at which decoding stops, for the longest source of a batch.
-
-    In steps, so that the sentences that share a batch change nothing: nearly all batches have the same bound.
-
-    >>> longest_translation(10), longest_translation(30)
-    (64, 128)
-    """
-    needed = TOKENS_PER_TOKEN * source_tokens + SPARE_TOKENS
-    return -(-needed // LENGTH_STEP) * LENGTH_STEP
-
-
 class Predictor(Protocol):
     """An engine with its model. Safe to call from several threads at once.
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from container.artifact import Artifact
+from container.artifact import Artifact, longest_translation
 from container.errors import PlatformError
 from container.vocabulary import EOS
 from serve.engine.alignment import Links
-from serve.engine.interface import Hypothesis, Options, Predictor, Source, Translation, longest_translation
+from serve.engine.interface import Hypothesis, Options, Predictor, Source, Translation
 from serve.engine.tokenization import Tokenization
 
 

@@ -14,7 +14,7 @@ import ctranslate2
 import numpy as np
 import sentencepiece
 
-from container.artifact import Decoding, mean_log_probability
+from container.artifact import Decoding, longest_translation, mean_log_probability
 from container.resources import available_cpus
 from train.job.hyperparameters import Hyperparameters
 
@@ -60,18 +60,19 @@ def translate(
 
     model: the folder of a CTranslate2 model. prefix: tokens in front of every source (the tag of a direction).
     """
+    tokens = _tokenize(tokenizer, sources, decoding, prefix)
     results = _open_translator(model).translate_batch(
-        _tokenize(tokenizer, sources, decoding, prefix),
+        tokens,
         max_batch_size=TOKENS_A_BATCH,
         batch_type="tokens",
         return_scores=True,
-        **_options(decoding),
+        **_options(decoding, tokens),
     )
     hypotheses = []
     for result in results:
-        tokens = result.hypotheses[0]
-        mean = mean_log_probability(result.scores[0], len(tokens), decoding.length_penalty)
-        hypotheses.append(Hypothesis(tokenizer.decode(tokens), mean))
+        best = result.hypotheses[0]
+        mean = mean_log_probability(result.scores[0], len(best), decoding.length_penalty)
+        hypotheses.append(Hypothesis(tokenizer.decode(best), mean))
     return hypotheses
 
 
@@ -101,7 +102,7 @@ def attend(
         tokens,
         return_attention=True,
         max_batch_size=1,  # in a larger batch, beam search gives the first token the attention of another sentence
-        **_options(decoding),
+        **_options(decoding, tokens),
     )
     maps = []
     for source, result in zip(tokens, results, strict=True):
@@ -127,10 +128,11 @@ def _tokenize(
     return [[*prefix, *pieces[:longest]] for pieces in tokenizer.encode(list(sources), out_type=str)]
 
 
-def _options(decoding: Decoding) -> dict[str, float]:
+def _options(decoding: Decoding, sources: Sequence[Sequence[str]]) -> dict[str, float]:
+    bound = max((longest_translation(len(tokens)) for tokens in sources), default=decoding.max_target_length)
     return {
         "beam_size": decoding.beam_size,
         "length_penalty": decoding.length_penalty,
-        "max_decoding_length": decoding.max_target_length,
+        "max_decoding_length": min(decoding.max_target_length, bound),
         "max_input_length": 0,  # `_tokenize` has cut the source
     }

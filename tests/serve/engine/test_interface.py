@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serve.engine.interface import longest_translation
+from container.artifact import longest_translation
 
 
 def test_a_translation_has_two_tokens_for_one_and_sixteen_more_in_steps() -> None:
