@@ -15,11 +15,13 @@ import pytest
 
 from container.artifact import CTRANSLATE2, MANIFEST, SAVED_MODEL, TOKENIZER, open_artifact, publish, staging
 from container.errors import ArtifactError, PlatformError, UserError
+from serve.engine.batching import Batcher, Decoder
 from serve.engine.interface import Hypothesis, Predictor, Translation
 from serve.engine.loading import choose_device, load
 from serve.settings import Settings
+from serve.text import pipeline
 from serve.text.parameters import Parameters
-from serve.text.warnings import cut_loop
+from serve.text.records import Record
 from tests.serve.server import Server
 
 TENSORFLOW = Settings(engine="tensorflow")
@@ -138,8 +140,12 @@ def test_the_server_answers_from_it(model: Path, start: Callable[..., Server], e
     server.wait_until_ready()
     answer = server.invoke({"instances": TEXTS, "parameters": {"max_length": 30}})
     assert answer.status_code == 200, answer.text
-    expected = [cut_loop(one.hypotheses[0].text) for one in translate(engines[1], Parameters(max_length=30))]
-    assert [prediction["translation"] for prediction in answer.json()["predictions"]] == expected
+    batcher = Batcher(engines[1], threads=1, batch_tokens=256, max_waiting=100)
+    records = [Record(text, Parameters(max_length=30)) for text in TEXTS]
+    expected = pipeline.translate(records, engines[1].rules, Decoder(batcher))
+    translations = [prediction["translation"] for prediction in answer.json()["predictions"]]
+    assert translations == [each.hypotheses[0].text for each in expected]
+    assert len(set(translations)) > len(TEXTS) // 2, "the model says the same to all"
     assert server.stop() == 0
 
 
