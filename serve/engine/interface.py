@@ -15,8 +15,8 @@ from container.artifact import Calibration, Decoding
 from serve.engine.alignment import Links
 
 WARM_UP = "Hello."
-USUAL_TOKENS = 62  # until a manifest says how long the sentences of its corpus are
 PLAIN = frozenset(each for each in map(chr, range(32, 0x530)) if each.isalpha() or each in " ,.!?'\"-")
+CHARACTERS_PER_TOKEN = 2  # that nearly every sentence reaches
 LONGEST_PIECE = 16  # characters; SentencePiece's own default
 
 
@@ -101,7 +101,8 @@ class TextRules:
     """What must be known of one direction of a model to cut texts for it and to ask the engine for translations.
 
     prefixes: non-breaking prefixes of the source language. placeholders: symbols that the model carries over.
-    max_tokens: of one sentence. count_tokens: counts the tokens of each of some texts.
+    max_tokens: of one sentence. usual_tokens: of the sentences that training has seen enough of.
+    count_tokens: counts the tokens of each of some texts.
     decoding: the model's defaults. calibration: how its scores become a confidence.
     is_known: whether the tokenizer has a piece for a character (without it, all letters and usual marks are known).
     is_name: whether a word is mostly written with a capital. plain: characters that need no look at a text.
@@ -111,6 +112,7 @@ class TextRules:
     prefixes: tuple[str, ...] = ()
     placeholders: tuple[str, ...] = ()
     max_tokens: int = 256
+    usual_tokens: int = 256
     count_tokens: Callable[[Sequence[str]], list[int]] = lambda texts: [len(text.split()) for text in texts]
     decoding: Decoding = field(default_factory=Decoding)
     calibration: Calibration | None = None
@@ -122,16 +124,16 @@ class TextRules:
     rewrites: Mapping[int, str] = field(default_factory=dict)
 
     @property
-    def usual_tokens(self) -> int:
-        """Of a part of a sentence that is decoded as a whole: what training has seen enough of."""
-        return min(self.max_tokens, USUAL_TOKENS)
+    def part_tokens(self) -> int:
+        """Of a part of a sentence, at most, that is decoded as a whole."""
+        return min(self.max_tokens, self.usual_tokens)
 
     def surely_fits(self, sentence: str) -> bool:
-        """Whether a sentence certainly has at most `usual_tokens`, without counting.
+        """Whether a sentence certainly has at most `max_tokens`, and most probably `part_tokens`, without counting.
 
         An ASCII character is at most one token, and the space before the first word is one more.
         """
-        return len(sentence) < self.usual_tokens and sentence.isascii()
+        return len(sentence) < min(self.max_tokens, CHARACTERS_PER_TOKEN * self.part_tokens) and sentence.isascii()
 
     @property
     def max_characters(self) -> int:

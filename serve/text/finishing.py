@@ -30,7 +30,7 @@ def finish(hypothesis: Hypothesis, sentence: Sentence, mask: Mask) -> Hypothesis
         words = cut_loop(hypothesis.text).split()
         hypothesis = drop_words(hypothesis, [*words, *[""] * (len(hypothesis.text.split()) - len(words))])
     text = _set_final_mark(hypothesis.text, sentence)
-    if sentence.part == "later" and mask.text[:1].islower() and text[1:2].islower():
+    if sentence.part == "later" and mask.text[:1].islower() and not (text[1:2].isupper() or text.isupper()):
         text = text[:1].lower() + text[1:]
     if sentence.case != "plain":
         text = _restore_case(text, sentence, mask)

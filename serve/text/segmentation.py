@@ -14,9 +14,10 @@ from serve.engine.interface import TextRules
 from serve.engine.tokenization import UNLEARNT
 from serve.text.casing import detect_case, looks_usual, to_sentence_case
 from serve.text.markup.markdown import split_markdown
-from serve.text.markup.pieces import Piece
+from serve.text.markup.marking import HELD, Places, cut_sentences, mark_spans, strip_private
+from serve.text.markup.pieces import Piece, join_pieces, split_edges
 from serve.text.markup.subtitles import is_subtitles, split_subtitles
-from serve.text.masking import HELD, Mask, Places, cut_sentences, mark_spans, mask_parts, strip_private
+from serve.text.masking import Mask, mask_parts
 from serve.text.parameters import Parameters
 from serve.text.records import Document, Record, Sentence
 from serve.text.spans import find_spans
@@ -26,6 +27,7 @@ _JOINERS = "\u200c\u200d"
 _SEPARATORS = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 # What shows that a text has structure: several lines, or a mark or white space at an edge, or cells.
 _STRUCTURED = re.compile(rf"[{_SEPARATORS}|]|\A[\s>#\-*+•‣◦–\d\[=_`~:]|\s\Z")
+_SPEAKER = re.compile(r"\s*[-–—‐‑]\s*")
 # What makes one line depend on others.
 _OVER_LINES = re.compile(r"-->|```|~~~|\||\A---")
 
@@ -49,7 +51,20 @@ def split_structure(text: str) -> list[Piece]:
     """The pieces of a text. Every line separator is kept."""
     if not text or _STRUCTURED.search(text) is None:
         return [Piece(text, True)] if text else []
-    return split_subtitles(text) if is_subtitles(text) else split_markdown(text)
+    if not is_subtitles(text):
+        return split_markdown(text)
+    return join_pieces(part for piece in split_subtitles(text) for part in _split_spoken(piece))
+
+
+def _split_spoken(piece: Piece) -> Iterator[Piece]:
+    """What is spoken line by line, without the dash of a speaker, so that each line of a cue stays a line."""
+    if not piece.translated:
+        yield piece
+        return
+    for line in piece.text.splitlines(keepends=True):
+        dash = _SPEAKER.match(line)
+        yield Piece(dash[0] if dash else "", False)
+        yield from split_edges(line[dash.end() if dash else 0 :])
 
 
 def split_structure_of_lines(text: str, lines: Sequence[str]) -> list[tuple[Piece, ...] | None]:
@@ -137,7 +152,7 @@ class _Cutter:
             case, text = "plain", sentence  # the model has not learnt its letters in the other case
         parts = [text]
         if not rules.surely_fits(text):
-            parts = cut_sentence(text, rules.count_tokens, rules.usual_tokens)
+            parts = cut_sentence(text, rules.count_tokens, rules.part_tokens)
         masks = mask_parts(parts, rules.placeholders, places) if has_marks else [(Mask(part), " ") for part in parts]
         for index, (mask, between) in enumerate(masks):
             original = whole if len(masks) == 1 else mask.original
