@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from serve.engine.batching import Decoder
 from serve.engine.interface import Alternative, Hypothesis
+from serve.text.casing import to_sentence_case
+from serve.text.finishing import finish
 from serve.text.masking import unmask
 from serve.text.records import Sentence
 from serve.text.segmentation import join_text
@@ -51,7 +53,7 @@ def _decode_alternatives(sentence: Sentence, best: str, word: int, decoder: Deco
     mask, wanted = sentence.mask, sentence.parameters.num_alternatives
     words = best.split()
     work = sentence.make_work(
-        prefix=mask.hide_targets(" ".join(words[:word])),
+        prefix=to_sentence_case(mask.hide_targets(" ".join(words[:word])), sentence.case),
         alternatives=True,
         num_hypotheses=SPARE * wanted + 1,
         return_alignment=bool(mask.tags),
@@ -59,7 +61,7 @@ def _decode_alternatives(sentence: Sentence, best: str, word: int, decoder: Deco
     )
     others: dict[str, Hypothesis] = {}
     for each in decoder.decode([work], again=True)[0].hypotheses:
-        unmasked = unmask(each, mask)
+        unmasked = unmask(finish(each, sentence, mask), mask)
         written = unmasked.text.split()
         if mask.has_all_symbols(each.text) and written[:word] == words[:word] and len(written) > word:
             others.setdefault(written[word], unmasked)

@@ -190,6 +190,12 @@ def test_alternatives_keep_what_stands_before_them_and_all_around(ask: Ask) -> N
     assert inside.alternatives == ()  # none that keeps the term
 
 
+def test_alternatives_of_a_text_in_capitals_are_in_capitals(ask: Ask, engine: Upper) -> None:
+    translation = ask("AA BB CC", alternatives_at=1, num_alternatives=1)
+    assert [each.text for each in translation.alternatives] == ["AA W0 CC"]
+    assert engine.seen == ["Aa bb cc", "Aa bb cc"]
+
+
 def test_alternatives_behind_a_prefix(ask: Ask) -> None:
     translation = ask("a b c", prefix="x y", alternatives_at=2, num_alternatives=1)
     assert best(translation) == "x y A B C"
