@@ -39,7 +39,8 @@ def test_it_runs_top_to_bottom_without_an_aws_account(execute: Execute, image: s
     assert "'validation:bleu'" in said  # the metric definitions found it in the log
     assert "train: resumed from checkpoint-" in said
     assert '{"done": true}' in said  # the stream's last line
-    assert len((work / "transformed" / "lines.txt.out").read_text().rstrip("\n").split("\n")) == 5
+    lines = (work / "transformed" / "lines.txt.out").read_text().split("\n")
+    assert len(lines) > 5 and not any(lines[5:])  # the model of the quick job may leave some of the five empty
     assert "learning_rate" in said and "Logarithmic" in said
 
 
