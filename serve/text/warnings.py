@@ -6,12 +6,9 @@ None rests on a language: letters, digits and their widths are what Unicode says
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 
 import regex
-
-from serve.text.spans import Span
 
 SHOWN_SPANS = 3
 SHOWN_WARNINGS = 3
@@ -85,36 +82,6 @@ def _width(text: str) -> float:
     if text.isascii() or max(text) < FIRST_WIDE:
         return sum(map(str.isalnum, text))
     return sum(_WIDE.get(unicodedata.east_asian_width(each), 1.0) for each in text if each.isalnum())
-
-
-def is_without_letters(text: str, spans: Sequence[Span] = ()) -> bool:
-    """Whether no letter stands outside of `spans`: such a text comes back as it is.
-
-    >>> is_without_letters("100 - 5 %"), is_without_letters("9 dogs")
-    (True, False)
-    """
-    covered = list(text)
-    for span in spans:
-        covered[span.start : span.stop] = [""] * (span.stop - span.start)
-    return not any(map(str.isalpha, covered))
-
-
-def keeps_digits(source: str, translation: str) -> bool:
-    """Whether the translation has the runs of digits of its source, each as often, in any order.
-
-    Digits of other scripts count by their values, and the marks between runs may change (1,234.5 and 1.234,5).
-
-    >>> keeps_digits("At 10:30 on 5 May", "El 5 de mayo a las 10.30"), keeps_digits("v2.0.1", "0.1 2")
-    (True, True)
-    >>> keeps_digits("It costs 100.", "Cuesta 10.")
-    False
-    """
-    return _digit_runs(source) == _digit_runs(translation)
-
-
-def _digit_runs(text: str) -> Counter[str]:
-    runs = regex.findall(r"\p{Nd}++", text)
-    return Counter("".join(str(unicodedata.decimal(digit)) for digit in run) for run in runs)
 
 
 def collect_warnings(source: str, translation: str, *found: str | None) -> str | None:

@@ -37,30 +37,6 @@ def split_subtitles(text: str) -> list[Piece]:
     return join_pieces(_split(text.splitlines(keepends=True), text.lstrip("\ufeff").startswith(_HEADER)))
 
 
-def break_lines(translation: str, breaks: Sequence[str]) -> str:
-    """`translation` in one line more than there are `breaks`, which are line separators, of about the same length.
-
-    A line break in a cue is where it looks well, not where a clause ends, so it is set anew. A translation of fewer
-    words than lines has fewer breaks.
-
-    >>> break_lines("Te veo todos los días.", ["\\n"])
-    'Te veo todos\\nlos días.'
-    """
-    words = translation.split()
-    if not words:
-        return ""
-    lines: list[str] = []
-    for left in range(len(breaks) + 1, 0, -1):
-        wanted = (sum(map(len, words)) + len(words)) / left
-        count, length = 0, 0.0
-        while count < len(words) and (not count or left == 1 or length + (len(words[count]) + 1) / 2 <= wanted):
-            length += len(words[count]) + 1
-            count += 1
-        lines += [" ".join(words[:count])] if count else []
-        words = words[count:]
-    return "".join(line + gap for line, gap in zip(lines, [*breaks[: len(lines) - 1], ""], strict=True))
-
-
 def _split(lines: Sequence[str], is_web: bool) -> Iterator[Piece]:
     is_times = [_TIMES.fullmatch(line) is not None for line in lines] + [False]
     spoken = ""

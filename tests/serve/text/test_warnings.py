@@ -6,12 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.text.spans import find_spans
 from serve.text.warnings import (
     cut_loop,
-    is_without_letters,
     join_warnings,
-    keeps_digits,
     length_is_doubtful,
     repeats_itself,
 )
@@ -82,45 +79,6 @@ def test_length_is_doubtful(source: str, translation: str, doubtful: bool) -> No
 def test_a_pair_of_languages_has_its_ratio() -> None:
     assert length_is_doubtful("a" * 100, "b" * 40)
     assert not length_is_doubtful("a" * 100, "b" * 40, ratio=0.5)
-
-
-@pytest.mark.parametrize(
-    "text", ["100", "-", "9", "10:30", "...", "🐶", "5 €", "", " \n", "١٢٣", "\x00", "\ud800", "(1) – 2", "½"]
-)
-def test_text_without_letters(text: str) -> None:
-    assert is_without_letters(text)
-
-
-@pytest.mark.parametrize("text", ["a", "9 dogs", "狗", "é", "e\u0301", "नमस्ते", "สวัสดี", "<b>"])
-def test_text_with_letters(text: str) -> None:
-    assert not is_without_letters(text)
-
-
-@pytest.mark.parametrize("text", ["70kg", "https://example.com", "{name} <b> 5 km", "`code` @dog #cat"])
-def test_spans_are_no_letters(text: str) -> None:
-    assert not is_without_letters(text)
-    assert is_without_letters(text, find_spans(text))
-
-
-@pytest.mark.parametrize(
-    ("source", "translation", "kept"),
-    [
-        ("I have 25 dogs.", "Tengo 25 perros.", True),
-        ("I bought 20 apples.", "Compré manzanas.", False),
-        ("1,234.5", "1.234,5", True),
-        ("100", "100.", True),
-        ("9", "99.", False),
-        ("5 and 5", "5", False),
-        ("10 or 12", "12 o 10", True),
-        ("No digits.", "Ninguna.", True),
-        ("No digits.", "Tengo 1.", False),
-        ("25 dogs", "٢٥ كلبا", True),
-        ("２５匹", "25", True),
-        ("", "", True),
-    ],
-)
-def test_keeps_digits(source: str, translation: str, kept: bool) -> None:
-    assert keeps_digits(source, translation) is kept
 
 
 @pytest.mark.parametrize(

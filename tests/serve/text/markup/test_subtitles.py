@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.text.markup.subtitles import break_lines, is_subtitles, split_subtitles
+from serve.text.markup.subtitles import is_subtitles, split_subtitles
 
 
 def translated(text: str) -> list[str]:
@@ -78,27 +78,6 @@ SEPARATORS = ["\n", "\r\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029", "\
 def test_the_pieces_are_the_text(text: str) -> None:
     for piece in translated(text):
         assert piece == piece.strip() != ""
-
-
-@pytest.mark.parametrize(
-    ("translation", "breaks", "lines"),
-    [
-        ("Te veo todos los días.", ["\n"], "Te veo todos\nlos días."),
-        ("uno dos tres cuatro cinco", ["\n", "\r\n"], "uno dos\ntres cuatro\r\ncinco"),
-        ("uno", ["\n"], "uno"),
-        ("uno dos", [], "uno dos"),
-        ("", ["\n"], ""),
-    ],
-)
-def test_break_lines(translation: str, breaks: list[str], lines: str) -> None:
-    assert break_lines(translation, breaks) == lines
-
-
-@given(st.lists(st.sampled_from(["a", "bb", "cccccc"])), st.lists(st.sampled_from(SEPARATORS), max_size=4))
-def test_breaking_lines_loses_no_word(words: list[str], breaks: list[str]) -> None:
-    broken = break_lines(" ".join(words), breaks)
-    assert broken.split() == words
-    assert len(broken.splitlines()) <= len(breaks) * 2 + 1
 
 
 def test_hostile_subtitles_take_linear_time() -> None:
